@@ -1,0 +1,58 @@
+# Morningstar: every command a user or CI needs. `make help` lists them.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PROFILE ?= ci
+
+# A Python 3.12-3.14 that really runs: on PATH, else in pyenv's versions folder.
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3 $(HOME)/.pyenv/versions/3.1[234].*/bin/python; do \
+	"$$p" -c 'import sys; raise SystemExit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
+
+.PHONY: help backtest test check property mutate bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+backtest: $(VENV)/.base ## Set up, make the synthetic sample catalog once, run the five-instrument backtest
+	$(BIN)/python catalog/sample.py --catalog data/sample --if-missing
+	$(BIN)/python backtests/run.py --config config/sample.yaml
+
+test: $(VENV)/.dev ## Set up and run all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## Lint, format check, strict types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+property: $(VENV)/.dev ## The laws with a million examples in total (nightly profile)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property --timeout 0
+
+mutate: $(VENV)/.dev ## Mutation check of risk, bracket and sizing
+	$(BIN)/python benchmarks/mutation.py
+
+bench: $(VENV)/.dev ## Ratios against the plain engine and its peers, in one run
+	$(BIN)/python benchmarks/run.py
+
+lock: $(VENV)/.dev ## Resolve the pins anew (needs uv)
+	uv pip compile pyproject.toml --extra build --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -o requirements.lock
+	uv pip compile pyproject.toml --extra build --extra dev --extra ccxt --extra bench -c requirements.lock --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -o requirements-dev.lock
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.12-3.14 found on PATH or in ~/.pyenv/versions: install one, or say make PYTHON=/path/to/python"; exit 2; }
+	"$(PYTHON)" -m venv $(VENV)
+
+$(VENV)/.base: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean: ## Remove the environment, caches, sample data and runs
+	rm -rf $(VENV) data/sample runs mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""ccxt data and execution clients for NautilusTrader (in preparation)."""

@@ -1,0 +1,1 @@
+"""Backtests on the engine: composition root and command line."""

@@ -1,0 +1,1 @@
+"""Market data in the Parquet catalog of the engine: fetch, ingest, check, sample."""

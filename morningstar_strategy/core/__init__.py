@@ -1,0 +1,1 @@
+"""Pure core: frozen values and functions on numpy and the standard library."""

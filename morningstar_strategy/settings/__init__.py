@@ -1,0 +1,1 @@
+"""The one schema of settings and how it becomes wired components."""
