@@ -1,0 +1,384 @@
+"""The four commands that may change what we hold, and their strict JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, NoReturn
+
+MAX_TAKE_PROFITS: Final = 5
+MAX_TEXT_BYTES: Final = 65_536
+_LARGEST: Final = Decimal("1e13")
+_FINEST: Final = -12  # decimal exponent
+_MAX_REASONING: Final = 2_000
+
+
+class CommandError(ValueError):
+    """The text is not one of the four commands."""
+
+
+class Direction(StrEnum):
+    """Which way a trade earns."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+    @property
+    def sign(self) -> int:
+        """Give +1 for LONG and -1 for SHORT."""
+        return 1 if self is Direction.LONG else -1
+
+    @property
+    def opposite(self) -> "Direction":
+        """Give the other direction."""
+        return Direction.SHORT if self is Direction.LONG else Direction.LONG
+
+
+def is_money(value: Decimal) -> bool:
+    """Say whether money arithmetic at 28 digits holds the value: positive, finite, in range."""
+    if not (value.is_finite() and 0 < value < _LARGEST):
+        return False
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= _FINEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeSetup:
+    """Entry, stop and one to five take profits of one trade.
+
+    `entry_price` None enters at market; fractions say which share of the position each take
+    profit closes and sum to one; `expires_in_secs` cancels an entry that has not filled by then.
+    """
+
+    symbol: str
+    direction: Direction
+    entry_price: Decimal | None
+    stop_loss_price: Decimal
+    take_profit_prices: tuple[Decimal, ...]
+    take_profit_fractions: tuple[Decimal, ...] = ()
+    position_size_percent: Decimal
+    expires_in_secs: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.symbol:
+            raise ValueError("symbol must not be empty")
+        if not 1 <= len(self.take_profit_prices) <= MAX_TAKE_PROFITS:
+            count = len(self.take_profit_prices)
+            raise ValueError(f"take_profit_prices must hold 1 to {MAX_TAKE_PROFITS}, held {count}")
+        self._check_numbers()
+        self._check_fractions()
+        self._check_sides()
+        if self.expires_in_secs is not None and not 0 < self.expires_in_secs < 10**9:
+            raise ValueError(f"expires_in_secs must be positive, was {self.expires_in_secs}")
+
+    def _check_numbers(self) -> None:
+        entry = () if self.entry_price is None else (("entry_price", self.entry_price),)
+        for name, value in (
+            *entry,
+            ("stop_loss_price", self.stop_loss_price),
+            *(("take_profit_prices", price) for price in self.take_profit_prices),
+            ("position_size_percent", self.position_size_percent),
+        ):
+            if not is_money(value):
+                raise ValueError(f"{name} must be a positive number below 1e13, was {value}")
+        if self.position_size_percent > 100:
+            size = self.position_size_percent
+            raise ValueError(f"position_size_percent must be at most 100, was {size}")
+
+    def _check_fractions(self) -> None:
+        if not self.take_profit_fractions:
+            return
+        if len(self.take_profit_fractions) != len(self.take_profit_prices):
+            raise ValueError(
+                f"take_profit_fractions must be as many as take_profit_prices, "
+                f"were {len(self.take_profit_fractions)}"
+            )
+        if not all(is_money(fraction) for fraction in self.take_profit_fractions):
+            raise ValueError("take_profit_fractions must be positive numbers")
+        if sum(self.take_profit_fractions) != 1:
+            total = sum(self.take_profit_fractions)
+            raise ValueError(f"take_profit_fractions must sum to 1, summed to {total}")
+
+    def _check_sides(self) -> None:
+        sign = self.direction.sign
+        anchor = self.stop_loss_price if self.entry_price is None else self.entry_price
+        if self.entry_price is not None and sign * (anchor - self.stop_loss_price) <= 0:
+            raise ValueError(
+                f"stop_loss_price must be on the losing side of {anchor}, "
+                f"was {self.stop_loss_price}"
+            )
+        for price in self.take_profit_prices:
+            if sign * (price - anchor) <= 0:
+                raise ValueError(
+                    f"take_profit_prices must be on the winning side of {anchor}, held {price}"
+                )
+
+    @property
+    def fractions(self) -> tuple[Decimal, ...]:
+        """Give the share of each take profit; where none were said, equal shares."""
+        if self.take_profit_fractions:
+            return self.take_profit_fractions
+        count = len(self.take_profit_prices)
+        share = (Decimal(1) / count).quantize(Decimal("1e-12"))
+        return (*(share,) * (count - 1), 1 - share * (count - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTrade:
+    """Open a trade as set up."""
+
+    trade_setup: TradeSetup
+    reasoning: str = ""
+
+    @property
+    def action(self) -> str:
+        """Name the command as on the wire."""
+        return "PLAN_TRADE"
+
+    def sized(self, percent: Decimal) -> "PlanTrade":
+        """Give the same plan with another size in percent of equity."""
+        return replace(self, trade_setup=replace(self.trade_setup, position_size_percent=percent))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    """Call a plan off: cancel its entry, close at market what of it is open."""
+
+    order_id: str
+    reasoning: str = ""
+
+    @property
+    def action(self) -> str:
+        """Name the command as on the wire."""
+        return "CANCEL_ORDER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustTrade:
+    """Move the stop and/or the take profits of an open trade."""
+
+    order_id: str
+    new_stop_loss_price: Decimal | None = None
+    new_take_profit_prices: tuple[Decimal, ...] = ()
+    reasoning: str = ""
+
+    def __post_init__(self) -> None:
+        if self.new_stop_loss_price is None and not self.new_take_profit_prices:
+            raise ValueError("an adjustment needs new_stop_loss_price or new_take_profit_prices")
+        if len(self.new_take_profit_prices) > MAX_TAKE_PROFITS:
+            count = len(self.new_take_profit_prices)
+            raise ValueError(
+                f"new_take_profit_prices must hold up to {MAX_TAKE_PROFITS}, held {count}"
+            )
+        stop = () if self.new_stop_loss_price is None else (self.new_stop_loss_price,)
+        for price in (*stop, *self.new_take_profit_prices):
+            if not is_money(price):
+                raise ValueError(f"a new price must be a positive number below 1e13, was {price}")
+
+    @property
+    def action(self) -> str:
+        """Name the command as on the wire."""
+        return "ADJUST_TRADE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoNothing:
+    """Leave everything as it is."""
+
+    reasoning: str = ""
+
+    @property
+    def action(self) -> str:
+        """Name the command as on the wire."""
+        return "DO_NOTHING"
+
+
+type TradeCommand = PlanTrade | CancelOrder | AdjustTrade | DoNothing
+
+
+def to_json(command: TradeCommand) -> str:
+    """Write a command as strict JSON with exact numbers."""
+    fields: dict[str, object] = {"action": command.action}
+    match command:
+        case PlanTrade(trade_setup=setup):
+            fields["trade_setup"] = _setup_fields(setup)
+        case CancelOrder(order_id=order_id):
+            fields["order_id"] = order_id
+        case AdjustTrade(order_id=order_id, new_stop_loss_price=stop):
+            fields["order_id"] = order_id
+            if stop is not None:
+                fields["new_stop_loss_price"] = stop
+            if command.new_take_profit_prices:
+                fields["new_take_profit_prices"] = command.new_take_profit_prices
+        case DoNothing():
+            pass
+    if command.reasoning:
+        fields["reasoning"] = command.reasoning
+    return _dump(fields)
+
+
+def _setup_fields(setup: TradeSetup) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "symbol": setup.symbol,
+        "direction": setup.direction.value,
+        "entry_price": setup.entry_price,
+        "stop_loss_price": setup.stop_loss_price,
+        "take_profit_prices": setup.take_profit_prices,
+        "position_size_percent": setup.position_size_percent,
+    }
+    if setup.take_profit_fractions:
+        fields["take_profit_fractions"] = setup.take_profit_fractions
+    if setup.expires_in_secs is not None:
+        fields["expires_in_secs"] = setup.expires_in_secs
+    return fields
+
+
+def _dump(value: object) -> str:
+    match value:
+        case Decimal():
+            return f"{value:f}"
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(k)}: {_dump(v)}" for k, v in value.items()) + "}"
+        case tuple():
+            return "[" + ", ".join(map(_dump, value)) + "]"
+        case _:
+            return json.dumps(value)
+
+
+def parse_command(text: str | bytes) -> TradeCommand:
+    """Read one command from strict JSON; raise CommandError for anything else."""
+    fields = _Fields(_load(text), where="command")
+    try:
+        command = _command(fields)
+    except CommandError:
+        raise
+    except ValueError as e:
+        raise CommandError(f"{e}") from e
+    fields.finish()
+    return command
+
+
+def _command(fields: "_Fields") -> TradeCommand:
+    reasoning = fields.text("reasoning", required=False)[:_MAX_REASONING]
+    match fields.text("action"):
+        case "PLAN_TRADE":
+            inner = _Fields(fields.take("trade_setup"), where="trade_setup")
+            setup = _setup(inner)
+            inner.finish()
+            return PlanTrade(trade_setup=setup, reasoning=reasoning)
+        case "CANCEL_ORDER":
+            return CancelOrder(order_id=fields.text("order_id"), reasoning=reasoning)
+        case "ADJUST_TRADE":
+            return AdjustTrade(
+                order_id=fields.text("order_id"),
+                new_stop_loss_price=fields.number("new_stop_loss_price", required=False),
+                new_take_profit_prices=fields.numbers("new_take_profit_prices", required=False),
+                reasoning=reasoning,
+            )
+        case "DO_NOTHING":
+            return DoNothing(reasoning=reasoning)
+        case action:
+            raise CommandError(f"action must be one of the four commands, was {action!r:.80}")
+
+
+def _setup(fields: "_Fields") -> TradeSetup:
+    direction = fields.text("direction")
+    if direction not in Direction.__members__:
+        raise CommandError(f"direction must be LONG or SHORT, was {direction!r:.80}")
+    return TradeSetup(
+        symbol=fields.text("symbol"),
+        direction=Direction(direction),
+        entry_price=fields.number("entry_price", required=False),
+        stop_loss_price=fields.required_number("stop_loss_price"),
+        take_profit_prices=fields.numbers("take_profit_prices"),
+        take_profit_fractions=fields.numbers("take_profit_fractions", required=False),
+        position_size_percent=fields.required_number("position_size_percent"),
+        expires_in_secs=fields.whole("expires_in_secs"),
+    )
+
+
+class _Fields:
+    """The fields of one JSON object, each taken once and by its type."""
+
+    def __init__(self, value: object, *, where: str) -> None:
+        if not isinstance(value, Mapping):
+            raise CommandError(f"{where} must be an object, was {value!r:.80}")
+        self._left = dict(value)
+        self._where = where
+
+    def take(self, name: str) -> object:
+        if name not in self._left:
+            raise CommandError(f"{self._where} lacks {name}")
+        return self._left.pop(name)
+
+    def text(self, name: str, *, required: bool = True) -> str:
+        if not required and name not in self._left:
+            return ""
+        value = self.take(name)
+        if not isinstance(value, str) or (required and not value):
+            raise CommandError(f"{name} must be a text, was {value!r:.80}")
+        return value
+
+    def number(self, name: str, *, required: bool = True) -> Decimal | None:
+        if not required and self._left.get(name) is None:
+            self._left.pop(name, None)
+            return None
+        return _number(name, self.take(name))
+
+    def required_number(self, name: str) -> Decimal:
+        return _number(name, self.take(name))
+
+    def numbers(self, name: str, *, required: bool = True) -> tuple[Decimal, ...]:
+        if not required and name not in self._left:
+            return ()
+        value = self.take(name)
+        if not isinstance(value, list):
+            raise CommandError(f"{name} must be a list of numbers, was {value!r:.80}")
+        return tuple(_number(name, item) for item in value)
+
+    def whole(self, name: str) -> int | None:
+        value = self.number(name, required=False)
+        if value is None:
+            return None
+        if not value.is_finite() or value != value.to_integral_value() or abs(value) >= 10**9:
+            raise CommandError(f"{name} must be a whole number of seconds, was {value}")
+        return int(value)
+
+    def finish(self) -> None:
+        if self._left:
+            raise CommandError(f"{self._where} has unknown fields {sorted(self._left)!r:.120}")
+
+
+def _number(name: str, value: object) -> Decimal:
+    if not isinstance(value, Decimal):
+        raise CommandError(f"{name} must be a number, was {value!r:.80}")
+    return value
+
+
+def _load(text: str | bytes) -> object:
+    if len(text) > MAX_TEXT_BYTES:
+        raise CommandError(f"a command is at most {MAX_TEXT_BYTES} long, was {len(text)}")
+    try:
+        return json.loads(
+            text,
+            parse_float=Decimal,
+            parse_int=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique,
+        )
+    except CommandError:
+        raise
+    except (ValueError, ArithmeticError, RecursionError) as e:
+        raise CommandError(f"not JSON: {type(e).__name__}") from e
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise CommandError("an object names a field twice")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise CommandError(f"{name} is not a number")

@@ -1,0 +1,60 @@
+"""How much of the equity a trade may take, before the gate."""
+
+import math
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
+
+from morningstar_strategy.core.prediction import Prediction
+
+_GRAIN: Final = Decimal("0.0001")  # percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizingPolicy:
+    """Volatility target, and how confidence scales it.
+
+    The position is sized so that its standard deviation over `horizon_bars` is
+    `target_volatility_percent` of equity; at `full_confidence` it gets all of that, at no
+    confidence `least_share` of it.
+    """
+
+    target_volatility_percent: Decimal = Decimal("0.3")
+    horizon_bars: int = 96
+    max_size_percent: Decimal = Decimal(15)
+    full_confidence: float = 0.9
+    least_share: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 < self.target_volatility_percent <= 100:
+            value = self.target_volatility_percent
+            raise ValueError(f"target_volatility_percent must be in (0, 100], was {value}")
+        if not self.horizon_bars > 0:
+            raise ValueError(f"horizon_bars must be positive, was {self.horizon_bars}")
+        if not 0 < self.max_size_percent <= 100:
+            raise ValueError(f"max_size_percent must be in (0, 100], was {self.max_size_percent}")
+        if not 0.0 < self.full_confidence <= 1.0:
+            raise ValueError(f"full_confidence must be in (0, 1], was {self.full_confidence}")
+        if not 0.0 < self.least_share <= 1.0:
+            raise ValueError(f"least_share must be in (0, 1], was {self.least_share}")
+
+
+def confidence_share(confidence: float, policy: SizingPolicy) -> float:
+    """Map confidence in [0, 1] to a share of the full size, never falling in confidence."""
+    ratio = min(max(confidence / policy.full_confidence, 0.0), 1.0)
+    return policy.least_share + (1.0 - policy.least_share) * ratio
+
+
+def size_percent(prediction: Prediction, *, scale: float, policy: SizingPolicy) -> Decimal:
+    """Give the notional to plan, in percent of equity; zero means do not trade.
+
+    `scale` in [0, 1] is the supervisor's. Volatility targeting: weight = target / forecast
+    volatility over the horizon (square-root-of-time rule).
+    """
+    deviation = prediction.volatility * math.sqrt(policy.horizon_bars)
+    if not (deviation > 0.0 and 0.0 < scale <= 1.0):
+        return Decimal(0)
+    share = confidence_share(prediction.confidence, policy) * scale
+    wanted = float(policy.target_volatility_percent) / deviation * share
+    capped = min(wanted, float(policy.max_size_percent))
+    return Decimal(str(capped)).quantize(_GRAIN, ROUND_DOWN)
