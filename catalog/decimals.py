@@ -12,21 +12,22 @@ type FloatArray = npt.NDArray[np.float64]
 
 SCALE = 16  # the engine's fixed precision
 FIXED = pa.decimal128(38, SCALE)
-MAX_INFERRED_PRECISION = 9
+MAX_INFERRED_PRECISION = 10
+COMPUTED_PRECISION = 8  # what venues count in; for numbers that a source computed
 _NOISE = 1e-13  # relative: what sums of binary floats leave behind
 
 
 def infer_precision(columns: Iterable[FloatArray]) -> int:
-    """Count the decimals that write every number of the columns, at most nine.
+    """Count the decimals that write every number of the columns.
 
     Digits beyond the thirteenth significant one are noise of binary arithmetic. Where numbers
-    have more than nine decimals (a source that computed them), nine is the answer.
+    have more than ten decimals (a source that computed them), eight is the answer.
     """
     arrays = list(columns)
-    for precision in range(MAX_INFERRED_PRECISION):
+    for precision in range(MAX_INFERRED_PRECISION + 1):
         if all(_fits(values, precision) for values in arrays):
             return precision
-    return MAX_INFERRED_PRECISION
+    return COMPUTED_PRECISION
 
 
 def _fits(values: FloatArray, precision: int) -> bool:

@@ -1,0 +1,291 @@
+"""When to enter, leave alone, adjust or leave: pure decisions on one assessment."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from morningstar_strategy.core.bracket import sooner
+from morningstar_strategy.core.commands import (
+    AdjustTrade,
+    CancelOrder,
+    Direction,
+    DoNothing,
+    PlanTrade,
+    TradeCommand,
+    TradeSetup,
+)
+from morningstar_strategy.core.prediction import Prediction
+from morningstar_strategy.core.review import Assessment, Verdict
+from morningstar_strategy.core.sizing import SizingPolicy, size_percent
+from morningstar_strategy.core.state import Active, Flat, Market, Pending, Snapshot, Trade
+
+_SECOND: Final = 1_000_000_000
+_HUNDRED: Final = Decimal(100)
+
+
+class EntryStyle(StrEnum):
+    """How a trade is entered."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class Distances(StrEnum):
+    """Where stop and take-profit distances come from."""
+
+    FIXED = "fixed"
+    PREDICTED = "predicted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionPolicy:
+    """When and how to trade; percents are of price."""
+
+    min_confidence: float = 0.6
+    max_turbulence: float = 0.9
+    max_age_secs: int = 60
+    entry: EntryStyle = EntryStyle.MARKET
+    limit_offset_percent: Decimal = Decimal("0.1")
+    entry_expiry_secs: int = 3_600
+    distances: Distances = Distances.FIXED
+    stop_percent: Decimal = Decimal("3.5")
+    take_profit_percents: tuple[Decimal, ...] = (Decimal(7),)
+    take_profit_fractions: tuple[Decimal, ...] = ()
+    cooldown_secs: int = 14_400
+    max_holding_secs: int = 259_200
+    break_even_after_percent: Decimal = Decimal("3.5")  # 0: never
+    close_on_opposite: bool = True
+    allow_short: bool = True
+    accept_proposals: bool = False
+    sizing: SizingPolicy = field(default_factory=SizingPolicy)
+
+    def __post_init__(self) -> None:
+        for name in ("min_confidence", "max_turbulence"):
+            share: float = getattr(self, name)
+            if not 0.0 <= share <= 1.0:
+                raise ValueError(f"{name} must be in [0, 1], was {share}")
+        for name in ("max_age_secs", "entry_expiry_secs", "max_holding_secs"):
+            secs: int = getattr(self, name)
+            if not secs > 0:
+                raise ValueError(f"{name} must be positive, was {secs}")
+        if not self.cooldown_secs >= 0:
+            raise ValueError(f"cooldown_secs must not be negative, was {self.cooldown_secs}")
+        self._check_percents()
+        self._check_targets()
+
+    def _check_percents(self) -> None:
+        if not 0 < self.stop_percent < 100:
+            raise ValueError(f"stop_percent must be in (0, 100), was {self.stop_percent}")
+        if not 0 <= self.limit_offset_percent < 100:
+            value = self.limit_offset_percent
+            raise ValueError(f"limit_offset_percent must be in [0, 100), was {value}")
+        if not self.break_even_after_percent >= 0:
+            value = self.break_even_after_percent
+            raise ValueError(f"break_even_after_percent must not be negative, was {value}")
+
+    def _check_targets(self) -> None:
+        percents = self.take_profit_percents
+        if not 1 <= len(percents) <= 5 or not all(0 < percent < 100 for percent in percents):
+            raise ValueError(
+                f"take_profit_percents must be one to five numbers in (0, 100), were {percents}"
+            )
+        if self.take_profit_fractions and len(self.take_profit_fractions) != len(percents):
+            raise ValueError(
+                f"take_profit_fractions must be as many as take_profit_percents, "
+                f"were {len(self.take_profit_fractions)}"
+            )
+        if self.take_profit_fractions and sum(self.take_profit_fractions) != 1:
+            total = sum(self.take_profit_fractions)
+            raise ValueError(f"take_profit_fractions must sum to 1, summed to {total}")
+
+
+def decide(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> TradeCommand:
+    """Choose the command that an assessment calls for in this state."""
+    if is_stale(assessment.prediction, now_ns=now.ts_event, policy=policy):
+        return DoNothing(reasoning="prediction is stale")
+    if policy.accept_proposals and assessment.review.proposal is not None:
+        return assessment.review.proposal
+    match now.trade:
+        case Flat():
+            return _decide_flat(assessment, now, policy)
+        case Pending() as pending:
+            return _decide_pending(assessment, pending, now.ts_event, policy)
+        case Active() as active:
+            return _decide_active(assessment, active, now, policy)
+
+
+def is_idle(assessment: Assessment, trade: Trade, *, now_ns: int, policy: DecisionPolicy) -> bool:
+    """Say whether `decide` would do nothing, without a snapshot of the account."""
+    if assessment.review.proposal is not None and policy.accept_proposals:
+        return False
+    match trade:
+        case Flat():
+            return wanted_direction(assessment, policy) is None
+        case Pending() as pending:
+            return not _calls_off(assessment, pending, now_ns, policy)
+        case Active() as active:
+            return not _closes(assessment, active, now_ns, policy) and not _breaks_even(
+                active, Decimal(str(assessment.prediction.price)), policy
+            )
+
+
+def is_stale(prediction: Prediction, *, now_ns: int, policy: DecisionPolicy) -> bool:
+    """Say whether a prediction is too old to act on, or from the future."""
+    return not 0 <= now_ns - prediction.ts_event <= policy.max_age_secs * _SECOND
+
+
+def wanted_direction(assessment: Assessment, policy: DecisionPolicy) -> Direction | None:
+    """Give the direction to enter, None where confidence, regime or review speak against it."""
+    prediction = assessment.prediction
+    if prediction.confidence < policy.min_confidence:
+        return None
+    if assessment.review.verdict is Verdict.VETOED:
+        return None
+    if prediction.turbulence > policy.max_turbulence:
+        return None
+    direction = signalled(prediction)
+    if direction is Direction.SHORT and not policy.allow_short:
+        return None
+    return direction
+
+
+def signalled(prediction: Prediction) -> Direction | None:
+    """Give the likeliest direction, None where flat is at least as likely or both are even."""
+    p_short, p_flat, p_long = prediction.odds
+    if p_long > p_short and p_long > p_flat:
+        return Direction.LONG
+    if p_short > p_long and p_short > p_flat:
+        return Direction.SHORT
+    return None
+
+
+def _opposes(assessment: Assessment, direction: Direction, policy: DecisionPolicy) -> bool:
+    """Say whether a confident signal points the other way; a veto does not silence it."""
+    if assessment.prediction.confidence < policy.min_confidence:
+        return False
+    return policy.close_on_opposite and signalled(assessment.prediction) is direction.opposite
+
+
+def _decide_flat(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> TradeCommand:
+    direction = wanted_direction(assessment, policy)
+    if direction is None:
+        return DoNothing(reasoning="no signal")
+    if direction is Direction.SHORT and not now.market.can_short:
+        return DoNothing(reasoning="cannot be sold short")
+    percent = size_percent(
+        assessment.prediction, scale=assessment.review.scale, policy=policy.sizing
+    )
+    if percent <= 0:
+        return DoNothing(reasoning="size is zero")
+    setup = _setup(assessment.prediction, direction, percent, now.market, policy)
+    return PlanTrade(trade_setup=setup, reasoning=_why(assessment))
+
+
+def _setup(
+    prediction: Prediction,
+    direction: Direction,
+    percent: Decimal,
+    market: Market,
+    policy: DecisionPolicy,
+) -> TradeSetup:
+    entry, anchor = None, market.price
+    if policy.entry is EntryStyle.LIMIT:
+        offset = 1 - direction.sign * policy.limit_offset_percent / _HUNDRED
+        entry = anchor = sooner(direction, market.price * offset, market.tick)
+    stop, targets = _distances(prediction, policy)
+    sign = direction.sign
+    return TradeSetup(
+        symbol=market.instrument_id,
+        direction=direction,
+        entry_price=entry,
+        stop_loss_price=_rounded(anchor * (1 - sign * stop), market),
+        take_profit_prices=tuple(_rounded(anchor * (1 + sign * t), market) for t in targets),
+        take_profit_fractions=policy.take_profit_fractions,
+        position_size_percent=percent,
+        expires_in_secs=policy.entry_expiry_secs,
+    )
+
+
+def _distances(
+    prediction: Prediction, policy: DecisionPolicy
+) -> tuple[Decimal, tuple[Decimal, ...]]:
+    """Give stop and take-profit distances as fractions of price.
+
+    Predicted distances keep the proportions of the configured take profits.
+    """
+    percents = policy.take_profit_percents
+    if policy.distances is Distances.FIXED:
+        return policy.stop_percent / _HUNDRED, tuple(percent / _HUNDRED for percent in percents)
+    stop = Decimal(str(round(prediction.stop_distance, 6)))
+    first = Decimal(str(round(prediction.target_distance, 6)))
+    return stop, tuple(first * percent / percents[0] for percent in percents)
+
+
+def _rounded(price: Decimal, market: Market) -> Decimal:
+    """Bring a price to the nearest tick; the gate checks the side again."""
+    return (price / market.tick).to_integral_value() * market.tick
+
+
+def _decide_pending(
+    assessment: Assessment, pending: Pending, now_ns: int, policy: DecisionPolicy
+) -> TradeCommand:
+    why = _calls_off(assessment, pending, now_ns, policy)
+    if not why:
+        return DoNothing(reasoning="entry works")
+    return CancelOrder(order_id=pending.plan.order_id, reasoning=why)
+
+
+def _calls_off(
+    assessment: Assessment, pending: Pending, now_ns: int, policy: DecisionPolicy
+) -> str:
+    if pending.plan.expires_ns is not None and now_ns >= pending.plan.expires_ns:
+        return EXPIRED
+    if _opposes(assessment, pending.plan.direction, policy):
+        return "opposite signal"
+    return ""
+
+
+def _decide_active(
+    assessment: Assessment, active: Active, now: Snapshot, policy: DecisionPolicy
+) -> TradeCommand:
+    order_id = active.plan.order_id
+    if why := _closes(assessment, active, now.ts_event, policy):
+        return CancelOrder(order_id=order_id, reasoning=why)
+    if _breaks_even(active, now.market.price, policy):
+        stop = _rounded(active.entry_price, now.market)
+        if active.plan.direction.sign * (stop - active.stop_loss_price) > 0:
+            return AdjustTrade(order_id=order_id, new_stop_loss_price=stop, reasoning="break-even")
+    return DoNothing(reasoning="trade stands")
+
+
+def _closes(assessment: Assessment, active: Active, now_ns: int, policy: DecisionPolicy) -> str:
+    if active.closing:
+        return ""
+    if now_ns - active.opened_ns >= policy.max_holding_secs * _SECOND:
+        return "held for the maximum time"
+    if _opposes(assessment, active.plan.direction, policy):
+        return "opposite signal"
+    return ""
+
+
+def _breaks_even(active: Active, price: Decimal, policy: DecisionPolicy) -> bool:
+    """Say whether the price has run far enough to move the stop to the entry."""
+    if active.closing or policy.break_even_after_percent == 0:
+        return False
+    sign, entry = active.plan.direction.sign, active.entry_price
+    if sign * (active.stop_loss_price - entry) >= 0:
+        return False
+    return sign * (price - entry) * _HUNDRED >= entry * policy.break_even_after_percent
+
+
+def _why(assessment: Assessment) -> str:
+    prediction = assessment.prediction
+    p_short, _, p_long = prediction.odds
+    return (
+        f"confidence {prediction.confidence:.3f}, long {p_long:.3f}, short {p_short:.3f}, "
+        f"volatility {prediction.volatility:.5f}, review {assessment.review.verdict.value}"
+    )
+
+
+EXPIRED: Final = "entry expired"

@@ -1,0 +1,162 @@
+"""The records of a run: one flat, exact JSON object per line of the journal."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from morningstar_strategy.core.commands import TradeCommand, to_json
+from morningstar_strategy.core.review import Assessment
+from morningstar_strategy.core.risk import Approved, Denied, Ruling
+from morningstar_strategy.core.state import Active, Ended, Pending, Plan
+
+type Value = str | int | float | bool | list[Value] | dict[str, Value] | None
+
+
+class Kind(StrEnum):
+    """What a record tells of."""
+
+    ASSESSMENT = "assessment"
+    COMMAND = "command"
+    RULING = "ruling"
+    ORDER = "order"
+    FILL = "fill"
+    PLAN = "plan"
+    FUNDING = "funding"
+    EQUITY = "equity"
+    HEALTH = "health"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Something that happened at `ts_event` (UNIX nanoseconds) to an instrument, "" for all."""
+
+    ts_event: int
+    kind: Kind
+    instrument_id: str
+    fields: Mapping[str, Value]
+
+
+class RecordError(ValueError):
+    """A line is not a record."""
+
+
+def to_line(record: Record) -> str:
+    """Write a record as one line of JSON, without the line's end."""
+    head = {"ts_event": record.ts_event, "kind": record.kind.value}
+    named = {"instrument_id": record.instrument_id} if record.instrument_id else {}
+    return json.dumps({**head, **named, **record.fields}, separators=(",", ":"))
+
+
+def from_line(line: str) -> Record:
+    """Read a record back; raise RecordError naming what is wrong."""
+    try:
+        fields = json.loads(line)
+        ts_event, kind = int(fields.pop("ts_event")), Kind(fields.pop("kind"))
+        instrument_id = fields.pop("instrument_id", "")
+    except (ValueError, KeyError, AttributeError, TypeError) as e:
+        raise RecordError(f"not a record: {line[:80]!r}") from e
+    return Record(ts_event=ts_event, kind=kind, instrument_id=instrument_id, fields=fields)
+
+
+def of_assessment(assessment: Assessment) -> Record:
+    """Record a prediction together with its review."""
+    prediction, review = assessment.prediction, assessment.review
+    return Record(
+        ts_event=prediction.ts_event,
+        kind=Kind.ASSESSMENT,
+        instrument_id=prediction.instrument_id,
+        fields={
+            "price": prediction.price,
+            "p_short": prediction.p_short,
+            "p_flat": prediction.p_flat,
+            "p_long": prediction.p_long,
+            "confidence": prediction.confidence,
+            "volatility": prediction.volatility,
+            "turbulence": prediction.turbulence,
+            "stop_distance": prediction.stop_distance,
+            "target_distance": prediction.target_distance,
+            "model": prediction.model,
+            "verdict": review.verdict.value,
+            "scale": review.scale,
+            "review": review.reason,
+        },
+    )
+
+
+def of_command(command: TradeCommand, *, ts_event: int, instrument_id: str) -> Record:
+    """Record a command in its wire form; numbers are kept as exact texts."""
+    wire = json.loads(to_json(command), parse_float=str)
+    return Record(
+        ts_event=ts_event, kind=Kind.COMMAND, instrument_id=instrument_id, fields={"command": wire}
+    )
+
+
+def of_ruling(ruling: Ruling, *, ts_event: int, instrument_id: str, equity: Decimal) -> Record:
+    """Record what the gate said."""
+    fields: dict[str, Value] = {"action": ruling.command.action, "equity": _text(equity)}
+    match ruling:
+        case Approved():
+            fields |= {
+                "ruling": "approved",
+                "quantity": _text(ruling.quantity),
+                "risk_level": ruling.risk_level.value,
+                "shrunk": list(ruling.shrunk),
+            }
+        case Denied():
+            fields |= {"ruling": "denied", "rule": ruling.rule, "reason": ruling.reason}
+    return Record(ts_event=ts_event, kind=Kind.RULING, instrument_id=instrument_id, fields=fields)
+
+
+def of_plan(state: Pending | Active | Ended, *, ts_event: int) -> Record:
+    """Record that a plan came into a state."""
+    fields: dict[str, Value] = {"order_id": state.plan.order_id}
+    match state:
+        case Pending(plan=plan):
+            fields |= {"state": "PENDING", **_plan_fields(plan)}
+        case Active():
+            fields |= {
+                "state": "ACTIVE",
+                "entry_price": _text(state.entry_price),
+                "open_quantity": _text(state.open_quantity),
+                "stop_loss_price": _text(state.stop_loss_price),
+            }
+        case Ended():
+            fields |= {"state": state.outcome.value, **_end_fields(state)}
+    return Record(
+        ts_event=ts_event,
+        kind=Kind.PLAN,
+        instrument_id=state.plan.setup.symbol,
+        fields=fields,
+    )
+
+
+def _plan_fields(plan: Plan) -> dict[str, Value]:
+    setup = plan.setup
+    return {
+        "direction": setup.direction.value,
+        "quantity": _text(plan.quantity),
+        "entry_price": None if setup.entry_price is None else _text(setup.entry_price),
+        "stop_loss_price": _text(setup.stop_loss_price),
+        "take_profit_prices": [_text(price) for price in setup.take_profit_prices],
+        "position_size_percent": _text(setup.position_size_percent),
+        "reason": plan.reason,
+    }
+
+
+def _end_fields(ended: Ended) -> dict[str, Value]:
+    return {
+        "direction": ended.plan.direction.value,
+        "planned_ns": ended.plan.planned_ns,
+        "reason": ended.reason,
+        "quantity": _text(ended.quantity),
+        "entry_price": None if ended.entry_price is None else _text(ended.entry_price),
+        "exit_price": None if ended.exit_price is None else _text(ended.exit_price),
+        "gross_pnl": _text(ended.gross_pnl),
+        "fees": _text(ended.fees),
+    }
+
+
+def _text(value: Decimal) -> str:
+    return f"{value:f}"

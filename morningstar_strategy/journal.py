@@ -1,0 +1,107 @@
+"""The run folder: manifest, resolved settings and the journal of records."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+from morningstar_strategy.core.records import Record, RecordError, Value, from_line, to_line
+
+MANIFEST: Final = "manifest.json"
+SETTINGS: Final = "settings.yaml"
+JOURNAL: Final = "journal.jsonl"
+_BUFFER_BYTES: Final = 1 << 20
+
+
+class JournalError(ValueError):
+    """A run folder is not what it should be."""
+
+
+class Journal:
+    """Append-only file of records; whoever opens it closes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("x", encoding="utf-8", buffering=_BUFFER_BYTES)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def append(self, record: Record) -> None:
+        """Write one record at the end."""
+        if self._file is None:
+            raise JournalError(f"journal {self._path.name} is not open")
+        self._file.write(to_line(record) + "\n")
+
+
+class RunFolder:
+    """One run on disk, built beside its final place and moved there when it is whole."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.path = root / name
+        self._partial = root / f".{name}.partial"
+
+    def __enter__(self) -> Path:
+        if self.path.exists():
+            raise JournalError(f"run folder {self.path} exists already")
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True)
+        return self._partial
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._partial.rename(self.path)
+        else:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+
+def write_json(path: Path, value: Mapping[str, Value]) -> None:
+    """Write a mapping as readable JSON with sorted keys."""
+    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_records(folder: Path) -> Iterator[Record]:
+    """Read the journal of a run folder; raise JournalError naming the faulty line."""
+    path = folder / JOURNAL
+    if not path.is_file():
+        raise JournalError(f"{folder} has no {JOURNAL}")
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield from_line(line)
+            except RecordError as e:
+                raise JournalError(f"{path.name} line {number}: {e}") from e
+
+
+def journal_digest(folder: Path) -> str:
+    """Give the SHA-256 of the journal's bytes."""
+    with (folder / JOURNAL).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(folder: Path) -> int:
+    """Check the journal against the digest in its manifest; give the number of records."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    said, found = manifest.get("journal_sha256"), journal_digest(folder)
+    if said != found:
+        raise JournalError(f"{JOURNAL} has digest {found}, {MANIFEST} says {said}")
+    return sum(1 for _ in read_records(folder))
