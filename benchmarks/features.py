@@ -74,15 +74,13 @@ def _kernel(span: int, count: int) -> FloatArray:
     return np.asarray(weight * (1.0 - weight) ** np.arange(count)[::-1], dtype=np.float64)
 
 
-@cache
-def _macd_kernel(count: int) -> FloatArray:
-    """Return the weights of EMA 12 minus EMA 26 minus the EMA 9 of that difference."""
-    gap = (_kernel(12, count) - _kernel(26, count))[::-1]
-    return (gap - np.convolve(gap, _kernel(9, count)[::-1])[:count])[::-1]
-
-
 def _ema(values: FloatArray, span: int, *, start: float = 0.0) -> float:
     return start + float(_kernel(span, len(values)) @ (values - start))
+
+
+def _ema_series(values: FloatArray, span: int) -> FloatArray:
+    moves = np.convolve(values - values[0], _kernel(span, len(values))[::-1])
+    return np.asarray(values[0] + moves[: len(values)], dtype=np.float64)
 
 
 def _log_ratio(part: float, whole: float) -> float:
@@ -143,12 +141,12 @@ def _volume(bars: BarWindow, r: FloatArray) -> list[float]:
 def _oscillators(bars: BarWindow, r: FloatArray, sigma: float) -> list[float]:
     close, first = bars.close, float(bars.close[0])
     up, down = _ema(np.maximum(r, 0.0), 27), _ema(np.maximum(-r, 0.0), 27)
-    far = math.sqrt(96.0)
+    gap = np.log(_ema_series(close, 12) / _ema_series(close, 26))
     return [
         (up - down) / (up + down + 1e-8),
-        float(_macd_kernel(len(close)) @ (close - first)) / (float(close[-1]) * sigma),
+        (float(gap[-1]) - _ema(gap, 9)) / sigma,
         math.log(close[-1] / _ema(close, 24, start=first)) / (sigma * math.sqrt(24.0)),
-        math.log(close[-1] / _ema(close, 96, start=first)) / (sigma * far),
+        math.log(close[-1] / _ema(close, 96, start=first)) / (sigma * math.sqrt(96.0)),
     ]
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from catalog.errors import CatalogError
 from catalog.kinds import SECOND_NS, SIDES, Kind
-from catalog.merging import Merge, in_order, merge, times
+from catalog.merging import IntArray, Merge, in_order, merge, times
 
 _STAMP = "%Y-%m-%dT%H-%M-%S"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,6 +72,12 @@ def read_piece(piece: Piece, schema: pa.Schema | None = None) -> pa.Table:
     with piece.path.open("rb") as handle:  # a path would make pyarrow guess at partitions
         table = pq.read_table(handle)
     return table if schema is None else table.cast(schema)
+
+
+def read_times(piece: Piece) -> IntArray:
+    """Read the event times of one file and nothing else."""
+    with piece.path.open("rb") as handle:
+        return times(pq.read_table(handle, columns=["ts_event"]))
 
 
 def merge_rows(root: Path, kind: Kind, schema: pa.Schema, identifier: str, rows: pa.Table) -> Merge:

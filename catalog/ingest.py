@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from catalog import columns
 from catalog.columns import IntArray, Rows
-from catalog.decimals import COMPUTED_PRECISION, from_floats, infer_precision
+from catalog.decimals import from_floats, infer_precision
 from catalog.errors import CatalogError
 from catalog.instruments import Definition, decimals, split_pair, standard_fees, step
 from catalog.kinds import BARS, FUNDING, QUOTES, SECOND_NS, TRADES, Kind
@@ -133,12 +133,16 @@ def write(root: Path, plan: Plan, *, close_stamped: bool) -> Done:
         if plan.interval is not None:
             series = bar_type(series, plan.interval)
             shift = 0 if close_stamped else interval_ns(plan.interval)
-        exact = {name: from_floats(rows.numbers[name], plan.price_precision) for name in plan.kind.prices}
-        exact |= {name: from_floats(rows.numbers[name], plan.size_precision) for name in plan.kind.sizes}
+        exact = {
+            name: from_floats(rows.numbers[name], plan.price_precision) for name in plan.kind.prices
+        }
+        exact |= {
+            name: from_floats(rows.numbers[name], plan.size_precision) for name in plan.kind.sizes
+        }
         merge = _WRITERS[plan.kind.folder](root, series, rows.ts + shift, {**exact, **rows.texts})
     return Done(
         file=source.path.name,
-        series=f"{plan.kind.folder} {series}",
+        series=f"{plan.interval or plan.kind.folder} {source.instrument_id}",
         rows=plan.rows,
         merge=merge,
         note=_note(merge),
@@ -161,12 +165,123 @@ def _note(merge: Merge) -> str:
 
 def ingest(
     root: Path,
-    found: Sequence[Source],
+    sources: Sequence[Source],
     *,
     tick: Decimal | None = None,
     lot: Decimal | None = None,
     close_stamped: bool = False,
-    track: Callable[[Sequence[Plan]], "object"] | None = None,
+    console: Console | None = None,
 ) -> list[Done]:
-    """Ingest files: all are checked before the first is written."""
-    raise NotImplementedError
+    """Ingest files; all are checked before the first is written.
+
+    Raises CatalogError naming the first file that cannot be held.
+    """
+    refuse_synthetic(root)
+    quiet = console is None
+    plans = [
+        inspect(source) for source in track(sources, "Checking", console=console, disable=quiet)
+    ]
+    by_instrument: dict[str, list[Plan]] = {}
+    for plan in plans:
+        by_instrument.setdefault(plan.source.instrument_id, []).append(plan)
+    known = [define(name, group, tick, lot) for name, group in by_instrument.items()]
+    with writing(root):
+        write_instruments(root, known)
+        return [
+            write(root, plan, close_stamped=close_stamped)
+            for plan in track(plans, "Writing", console=console, disable=quiet)
+        ]
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="catalog/ingest.py", description=__doc__)
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="a file or a folder")
+    parser.add_argument("--catalog", type=Path, default=Path("data/catalog"), metavar="FOLDER")
+    parser.add_argument("--instrument", metavar="ID", help="such as BTCUSDT-PERP.BINANCE")
+    parser.add_argument("--interval", help="of the bars, such as 5m, where no file name tells")
+    parser.add_argument(
+        "--stamp",
+        choices=("open", "close"),
+        default="open",
+        help="whether the times of bars are those of their open (default) or close",
+    )
+    parser.add_argument("--tick", type=_step, help="smallest price step, else from the data")
+    parser.add_argument("--lot", type=_step, help="smallest quantity step, else from the data")
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    return parser.parse_args(argv)
+
+
+def _step(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation as e:
+        raise argparse.ArgumentTypeError(f"must be a number, was {text!r}") from e
+    if not (value.is_finite() and value > 0):
+        raise argparse.ArgumentTypeError(f"must be above zero, was {text}")
+    return value
+
+
+def _show(console: Console, done: Sequence[Done], aside: Sequence[Aside]) -> None:
+    table = Table(title="Ingested")
+    for name in ("file", "series"):
+        table.add_column(name, overflow="fold")
+    for name in ("rows", "new", "known"):
+        table.add_column(name, justify="right")
+    table.add_column("note", overflow="fold")
+    for item in done:
+        counts = (item.rows, item.merge.added, item.merge.duplicates)
+        table.add_row(item.file, item.series, *(f"{count:,}" for count in counts), item.note)
+    console.print(table)
+    if aside:
+        left = Table("file", "why", title="Left aside")
+        left.columns[0].overflow = "fold"
+        for file in aside:
+            left.add_row(file.path.name, file.reason)
+        console.print(left)
+
+
+def _as_json(done: Sequence[Done], aside: Sequence[Aside]) -> str:
+    files = [
+        {
+            "file": item.file,
+            "series": item.series,
+            "rows": item.rows,
+            "added": item.merge.added,
+            "duplicates": item.merge.duplicates,
+            "conflicts": item.merge.conflicts,
+        }
+        for item in done
+    ]
+    left = [{"file": item.path.name, "reason": item.reason} for item in aside]
+    return json.dumps({"ingested": files, "left_aside": left}, indent=2)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ingest what the command line names and show what became of it."""
+    args = parse_args(argv)
+    try:
+        if args.interval is not None:
+            interval_ns(args.interval)
+        found = find(args.paths, instrument=args.instrument, interval=args.interval)
+        aside = [item for item in found if isinstance(item, Aside)]
+        done = ingest(
+            args.catalog,
+            [item for item in found if isinstance(item, Source)],
+            tick=args.tick,
+            lot=args.lot,
+            close_stamped=args.stamp == "close",
+            console=None if args.json else Console(stderr=True),
+        )
+    except (CatalogError, OSError) as e:
+        print(e, file=sys.stderr)
+        return 2
+    if args.json:
+        print(_as_json(done, aside))
+    else:
+        _show(Console(), done, aside)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -20,7 +20,7 @@ from nautilus_trader.persistence import (
 
 from catalog import instruments as definitions
 from catalog.errors import CatalogError, nearest
-from catalog.files import Piece, folder_of, pieces, read_piece, writing
+from catalog.files import Piece, folder_of, pieces, read_piece, read_times, writing
 from catalog.instruments import Definition, Fees, Instrument, fees
 from catalog.kinds import (
     BARS,
@@ -33,7 +33,7 @@ from catalog.kinds import (
     interval_ns,
     split_bar_type,
 )
-from catalog.merging import Merge, in_order, merge, times
+from catalog.merging import IntArray, Merge, in_order, merge, times
 from catalog.writers import (
     SYNTHETIC_MARK,
     mark_synthetic,
@@ -53,6 +53,7 @@ __all__ = [
     "Series",
     "bar_type",
     "digest",
+    "event_times",
     "fees",
     "interval_ns",
     "is_synthetic",
@@ -64,7 +65,6 @@ __all__ = [
     "load_trades",
     "mark_synthetic",
     "read_table",
-    "span_ns",
     "write_bars",
     "write_funding",
     "write_instruments",
@@ -118,14 +118,6 @@ def _extent(piece: Piece) -> tuple[int, int, int]:
     # The name may promise more than a killed writer stored, so the content is asked
     lows, highs = [int(s.min_raw) for s in groups], [int(s.max_raw) for s in groups]
     return metadata.num_rows, min(lows), max(highs)
-
-
-def span_ns(root: Path, kind: Kind, identifier: str) -> tuple[int, int] | None:
-    """Tell the first and last event time that a series really holds."""
-    extents = [_extent(piece) for piece in pieces(folder_of(root, kind, identifier))]
-    if not extents:
-        return None
-    return min(start for _, start, _ in extents), max(end for _, _, end in extents)
 
 
 def load_instruments(root: Path, instrument_ids: Sequence[str]) -> list[Instrument]:
@@ -226,6 +218,12 @@ def _disjoint(kind: Kind, tables: list[pa.Table]) -> list[pa.Table]:
         return tables
     joined = in_order(pa.concat_tables(tables))  # files of other writers may overlap
     return [merge(kind, joined.slice(0, 0), joined)[0]]
+
+
+def event_times(root: Path, kind: Kind, identifier: str) -> IntArray:
+    """Read the event times that a series really holds; an absent series has none."""
+    held = [read_times(piece) for piece in pieces(folder_of(root, kind, identifier))]
+    return np.unique(np.concatenate([np.empty(0, np.int64), *held]))
 
 
 def read_table(root: Path, kind: Kind, identifier: str) -> pa.Table:

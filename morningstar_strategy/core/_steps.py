@@ -64,6 +64,7 @@ NAMES: Final[tuple[str, ...]] = (
 WARMUP: Final = 672
 _DAY_NS: Final = 86_400_000_000_000
 _SIGMA_FLOOR: Final = 1e-8  # of a log return: a thousandth of the finest tick in any market
+_DUST: Final = 1e-30  # volumes below it are none: their squares would lose their digits
 _LOG_LIMIT: Final = 5.0  # a ratio beyond e^5 tells nothing more
 
 # The head of the state
@@ -199,7 +200,7 @@ def _decay(state: FloatArray, n: int, close: float) -> None:
     state[_VAR96] += (r * r - state[_VAR96]) * (2.0 / 97.0)
     state[_FAST] += (close - state[_FAST]) * (2.0 / 13.0)
     state[_SLOW] += (close - state[_SLOW]) * (2.0 / 27.0)
-    state[_MACD] += (state[_FAST] - state[_SLOW] - state[_MACD]) * (2.0 / 10.0)
+    state[_MACD] += (math.log(state[_FAST] / state[_SLOW]) - state[_MACD]) * (2.0 / 10.0)
     state[_EMA24] += (close - state[_EMA24]) * (2.0 / 25.0)
     state[_EMA96] += (close - state[_EMA96]) * (2.0 / 97.0)
     state[_UP] += (max(r, 0.0) - state[_UP]) / 14.0
@@ -272,7 +273,7 @@ def _write_volume(state: FloatArray, n: int, volume: float) -> None:
 def _write_oscillators(state: FloatArray, sigma: float) -> None:
     k, close = _OSCILLATOR, state[_CLOSE]
     state[k] = (state[_UP] - state[_DOWN]) / (state[_UP] + state[_DOWN] + _SIGMA_FLOOR)
-    state[k + 1] = (state[_FAST] - state[_SLOW] - state[_MACD]) / (close * sigma)
+    state[k + 1] = (math.log(state[_FAST] / state[_SLOW]) - state[_MACD]) / sigma
     state[k + 2] = math.log(close / state[_EMA24]) / (sigma * _ROOT[_W24])
     state[k + 3] = math.log(close / state[_EMA96]) / (sigma * _ROOT[_W96])
 
@@ -314,7 +315,8 @@ def _absorb(
     """Absorb one sound bar and, once warm, write its vector; return whether it is warm."""
     n = int(state[COUNT])
     state[_DAY], state[_NS] = ts_event // _DAY_NS, ts_event % _DAY_NS
-    _observe(state, n, open, high, low, close, volume)
+    traded = volume if volume >= _DUST else 0.0
+    _observe(state, n, open, high, low, close, traded)
     _cascade(state, n)
     _decay(state, n, close)
     state[COUNT] = n + 1
@@ -324,7 +326,7 @@ def _absorb(
     _write_momentum(state, n, sigma)
     _write_volatility(state, n, sigma)
     _write_range(state, n, sigma, open, high, low)
-    _write_volume(state, n, volume)
+    _write_volume(state, n, traded)
     _write_oscillators(state, sigma)
     _write_path(state, n)
     _write_calendar(state)

@@ -87,15 +87,15 @@ class BaselineRule:
 
     def _check(self) -> None:
         for name in (item.name for item in fields(self) if item.type is float):
-            value, least = getattr(self, name), 0.0 if name == "min_efficiency" else _TINY
-            if not least <= value < math.inf:
+            value = getattr(self, name)
+            if not 0.0 < value < math.inf and name != "min_efficiency":
                 raise ValueError(f"{name} must be positive and finite, was {value}")
+        if not 0.0 <= self.min_efficiency < 1.0:
+            raise ValueError(f"min_efficiency must be in [0, 1), was {self.min_efficiency}")
         if self.horizon_bars < 1:
             raise ValueError(f"horizon_bars must be at least 1, was {self.horizon_bars}")
         if not self.momentum.startswith("momentum_"):
             raise ValueError(f"momentum must name a momentum feature, was {self.momentum}")
-        if self.min_efficiency >= 1.0:
-            raise ValueError(f"min_efficiency must be below 1, was {self.min_efficiency}")
         if not self.min_stop <= self.max_stop < 1.0:
             raise ValueError(f"max_stop must be in [{self.min_stop}, 1), was {self.max_stop}")
         if not self.min_target <= self.max_target < 1.0:
@@ -104,7 +104,6 @@ class BaselineRule:
 
 type _Numbers = tuple[float, float, float, float, float, float, float, float]
 type _Judge = Callable[[FloatArray, IntArray, FloatArray], _Numbers]
-_TINY: Final = 1e-9
 _ALSO_READ: Final = ("efficiency_ratio_96", "volatility_96", "log_volatility_96_480")
 
 

@@ -171,15 +171,14 @@ def changes(bracket: Bracket) -> tuple[Change, ...]:
 
 
 def _stop_changes(bracket: Bracket) -> tuple[Change, ...]:
-    covered = sum((stop.quantity for stop in bracket.stops), Decimal(0))
     if not bracket.stops:
         if bracket.stop_refused:
             return ()
         return (PlaceStop(quantity=bracket.open_quantity, price=bracket.stop_price),)
     first, *spare = bracket.stops
-    moved = first.price != bracket.stop_price
-    short = covered < bracket.open_quantity
-    if first.settled and (moved or short):
+    if not first.settled:
+        return ()
+    if first.price != bracket.stop_price or first.quantity < bracket.open_quantity:
         return (
             MoveStop(
                 order_id=first.order_id,
@@ -187,9 +186,7 @@ def _stop_changes(bracket: Bracket) -> tuple[Change, ...]:
                 price=bracket.stop_price,
             ),
         )
-    if first.settled and first.quantity >= bracket.open_quantity:
-        return tuple(CancelExit(order_id=stop.order_id) for stop in spare)
-    return ()
+    return tuple(CancelExit(order_id=stop.order_id) for stop in spare)
 
 
 def _close_changes(bracket: Bracket, reason: str) -> tuple[Change, ...]:

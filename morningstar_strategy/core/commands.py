@@ -81,7 +81,7 @@ class TradeSetup:
             ("position_size_percent", self.position_size_percent),
         ):
             if not is_money(value):
-                raise ValueError(f"{name} must be a positive number below 1e13, was {value}")
+                raise ValueError(f"{name} must be a positive number below 1e13, was {value!s:.80}")
         if self.position_size_percent > 100:
             size = self.position_size_percent
             raise ValueError(f"position_size_percent must be at most 100, was {size}")
@@ -148,6 +148,10 @@ class CancelOrder:
     order_id: str
     reasoning: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.order_id:
+            raise ValueError("order_id must not be empty")
+
     @property
     def action(self) -> str:
         """Name the command as on the wire."""
@@ -164,6 +168,8 @@ class AdjustTrade:
     reasoning: str = ""
 
     def __post_init__(self) -> None:
+        if not self.order_id:
+            raise ValueError("order_id must not be empty")
         if self.new_stop_loss_price is None and not self.new_take_profit_prices:
             raise ValueError("an adjustment needs new_stop_loss_price or new_take_profit_prices")
         if len(self.new_take_profit_prices) > MAX_TAKE_PROFITS:
@@ -174,7 +180,9 @@ class AdjustTrade:
         stop = () if self.new_stop_loss_price is None else (self.new_stop_loss_price,)
         for price in (*stop, *self.new_take_profit_prices):
             if not is_money(price):
-                raise ValueError(f"a new price must be a positive number below 1e13, was {price}")
+                raise ValueError(
+                    f"a new price must be a positive number below 1e13, was {price!s:.80}"
+                )
 
     @property
     def action(self) -> str:
@@ -253,7 +261,7 @@ def parse_command(text: str | bytes) -> TradeCommand:
         command = _command(fields)
     except CommandError:
         raise
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise CommandError(f"{e}") from e
     fields.finish()
     return command
@@ -318,6 +326,8 @@ class _Fields:
         value = self.take(name)
         if not isinstance(value, str) or (required and not value):
             raise CommandError(f"{name} must be a text, was {value!r:.80}")
+        if not _is_unicode(value):
+            raise CommandError(f"{name} must be valid Unicode, was {value!r:.80}")
         return value
 
     def number(self, name: str, *, required: bool = True) -> Decimal | None:
@@ -342,12 +352,17 @@ class _Fields:
         if value is None:
             return None
         if not value.is_finite() or value != value.to_integral_value() or abs(value) >= 10**9:
-            raise CommandError(f"{name} must be a whole number of seconds, was {value}")
+            raise CommandError(f"{name} must be a whole number of seconds, was {value!s:.80}")
         return int(value)
 
     def finish(self) -> None:
         if self._left:
             raise CommandError(f"{self._where} has unknown fields {sorted(self._left)!r:.120}")
+
+
+def _is_unicode(text: str) -> bool:
+    """Say whether the text can be written down: JSON may escape halves of surrogate pairs."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _number(name: str, value: object) -> Decimal:

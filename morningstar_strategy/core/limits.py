@@ -32,7 +32,7 @@ class RiskLimits:
     def __post_init__(self) -> None:
         for name in (name for name in self.__slots__ if name.endswith("_percent")):
             value: Decimal = getattr(self, name)
-            if not 0 < value <= 100:
+            if not (is_money(value) and value <= 100):
                 raise ValueError(f"{name} must be in (0, 100], was {value}")
         if not self.max_open_plans > 0:
             raise ValueError(f"max_open_plans must be positive, was {self.max_open_plans}")
@@ -61,6 +61,11 @@ class RiskMemory:
     halted: str = ""
     day_halted: str = ""
     cooldowns: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in (("peak_equity", self.peak_equity), ("day_equity", self.day_equity)):
+            if not (value.is_finite() and value >= 0):
+                raise ValueError(f"{name} must be zero or a positive number, was {value}")
 
     def cooling(self, instrument_id: str, *, now_ns: int) -> bool:
         """Say whether an instrument rests after a stop."""
@@ -123,6 +128,8 @@ def reset(memory: RiskMemory, *, operator: str, equity: Decimal) -> RiskMemory:
     """Lift every halt in the name of a person, and measure drawdown from here."""
     if not operator.strip():
         raise ValueError("a reset needs the operator's name")
+    if not (equity.is_finite() and equity > 0):
+        raise ValueError(f"a reset needs an equity that is a positive number, was {equity}")
     return replace(memory, halted="", day_halted="", peak_equity=equity, day_equity=equity)
 
 

@@ -14,7 +14,7 @@ from morningstar_strategy.core.commands import (
     PlanTrade,
     TradeCommand,
 )
-from morningstar_strategy.core.limits import RiskLimits, RiskMemory
+from morningstar_strategy.core.limits import RiskLimits, RiskMemory, remember
 from morningstar_strategy.core.rules import RULES, Case, loss_per_unit, quantity_of
 from morningstar_strategy.core.state import Active, Market, Snapshot, plan_of
 
@@ -82,7 +82,8 @@ def rule_on(command: TradeCommand, now: Snapshot, limits: RiskLimits, memory: Ri
 
 def account_risk(now: Snapshot, limits: RiskLimits, memory: RiskMemory) -> AccountRisk:
     """Say how the account stands: danger when new risk is shut off, warning on the way there."""
-    if not (now.equity.is_finite() and now.equity > 0) or memory.halted or memory.day_halted:
+    memory = remember(memory, equity=now.equity, now_ns=now.ts_event, limits=limits)
+    if memory.halted or memory.day_halted:
         return AccountRisk.DANGER
     if now.open_loss * _HUNDRED >= now.equity * limits.max_loss_ratio_percent:
         return AccountRisk.DANGER
@@ -99,6 +100,8 @@ def _rule_on_plan(plan: PlanTrade, case: Case) -> Ruling:
     shrunk: tuple[str, ...] = ()
     for rule in RULES:
         result = rule(plan, case)
+        if result is plan:
+            continue
         if isinstance(result, str):
             return Denied(command=plan, rule=rule.__name__, reason=result)
         if result.trade_setup.position_size_percent < plan.trade_setup.position_size_percent:
@@ -134,7 +137,10 @@ def _rule_on_adjustment(command: AdjustTrade, now: Snapshot) -> Ruling:
     if not isinstance(trade, Active) or trade.plan.order_id != command.order_id:
         reason = f"{command.order_id!r:.80} is not an active trade"
         return Denied(command=command, rule="known_order", reason=reason)
-    rounded = _adjustment_on_the_grid(command, trade.plan.direction, now.market.tick)
+    try:
+        rounded = _adjustment_on_the_grid(command, trade.plan.direction, now.market.tick)
+    except ValueError as e:
+        return Denied(command=command, rule="on_the_grid", reason=f"{e}")
     if fault := _stop_fault(rounded, trade, now.market) or _target_fault(rounded, trade, now):
         return Denied(command=command, rule="adjustment_reduces_risk", reason=fault)
     return Approved(command=rounded)

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Final
 
 from morningstar_strategy.core.bracket import floor_to, sooner, tighter
 from morningstar_strategy.core.commands import Direction, PlanTrade, TradeSetup
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory, remember
-from morningstar_strategy.core.state import Flat, Holding, Market, Snapshot
+from morningstar_strategy.core.state import Flat, Market, Snapshot
 
 _HUNDRED: Final = Decimal(100)
-_GRAIN: Final = Decimal("0.000001")  # percent
+_GRAIN: Final = Decimal("1e-12")  # percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,37 +36,51 @@ def entry_estimate(setup: TradeSetup, market: Market) -> Decimal:
     return market.price * (1 + market.slippage)
 
 
+def worst_price(setup: TradeSetup, market: Market) -> Decimal:
+    """Give the price at which the notional of the plan is counted."""
+    return max(entry_estimate(setup, market), market.price)
+
+
 def worst_notional(setup: TradeSetup, quantity: Decimal, market: Market) -> Decimal:
     """Give the largest notional the position may have when it is entered."""
-    return quantity * max(entry_estimate(setup, market), market.price)
+    return quantity * worst_price(setup, market)
 
 
 def loss_per_unit(setup: TradeSetup, market: Market) -> Decimal:
     """Give what one unit loses if the stop is hit, fees and slippage of both ends included.
 
-    For a market entry the market price is the entry, slipped against us.
+    A market entry and the stop slip against us; a limit entry fills at its price or better.
     """
-    stop = setup.stop_loss_price
-    entry = market.price if setup.entry_price is None else setup.entry_price
-    entry_cost = market.taker_fee + (market.slippage if setup.entry_price is None else 0)
-    distance = setup.direction.sign * (entry - stop)
-    return distance + entry * entry_cost + stop * (market.taker_fee + market.slippage)
+    sign = setup.direction.sign
+    entry = setup.entry_price
+    if entry is None:
+        entry = market.price * (1 + sign * market.slippage)
+    exit_price = setup.stop_loss_price * (1 - sign * market.slippage)
+    return sign * (entry - exit_price) + (entry + exit_price) * market.taker_fee
 
 
 def quantity_of(plan: PlanTrade, now: Snapshot) -> Decimal:
     """Give the plan's quantity in lots, rounded down once."""
     setup = plan.trade_setup
     notional = now.equity * setup.position_size_percent / _HUNDRED
-    price = max(entry_estimate(setup, now.market), now.market.price)
-    return floor_to(notional / price, now.market.lot)
+    return floor_to(notional / worst_price(setup, now.market), now.market.lot)
 
 
 def _shrunk_to(plan: PlanTrade, cap: Decimal, now: Snapshot) -> PlanTrade | None:
-    """Shrink a plan to a notional cap; None where nothing is left of it."""
-    if now.equity * plan.trade_setup.position_size_percent <= cap * _HUNDRED:
+    """Shrink a plan to the lots that fit a notional cap; None where not one does.
+
+    The percent is that of whole lots, rounded up by at most its grain so that it gives the same
+    lots again: a percent of the cap, rounded down, could lose one, and less equity gain it.
+    """
+    asked = plan.trade_setup.position_size_percent
+    if now.equity * asked <= cap * _HUNDRED:
         return plan
-    percent = (cap * _HUNDRED / now.equity).quantize(_GRAIN, ROUND_DOWN)
-    return plan.sized(percent) if percent > 0 else None
+    price = worst_price(plan.trade_setup, now.market)
+    quantity = floor_to(cap / price, now.market.lot)
+    if quantity <= 0:
+        return None
+    percent = (quantity * price * _HUNDRED / now.equity).quantize(_GRAIN, ROUND_UP)
+    return plan.sized(percent) if percent < asked else plan
 
 
 # ---------------------------------------------------------------- the rules, in order
@@ -140,19 +154,21 @@ def within_loss_ratio(plan: PlanTrade, case: Case) -> PlanTrade | str:
 def on_the_grid(plan: PlanTrade, case: Case) -> PlanTrade | str:
     """Round prices to the tick in the direction that risks less, then check them again."""
     setup, tick = plan.trade_setup, case.now.market.tick
-    entry = setup.entry_price
+    direction, entry, targets = setup.direction, setup.entry_price, setup.take_profit_prices
+    entry = None if entry is None else sooner(direction, entry, tick)
+    stop = tighter(direction, setup.stop_loss_price, tick)
+    targets = tuple([sooner(direction, price, tick) for price in targets])
+    if (entry, stop) == (setup.entry_price, setup.stop_loss_price) and (
+        targets == setup.take_profit_prices
+    ):
+        return plan
     try:
         rounded = replace(
-            setup,
-            entry_price=None if entry is None else sooner(setup.direction, entry, tick),
-            stop_loss_price=tighter(setup.direction, setup.stop_loss_price, tick),
-            take_profit_prices=tuple(
-                sooner(setup.direction, price, tick) for price in setup.take_profit_prices
-            ),
+            setup, entry_price=entry, stop_loss_price=stop, take_profit_prices=targets
         )
     except ValueError as e:
         return f"prices do not stand on the tick {tick}: {e}"
-    return plan if rounded == setup else replace(plan, trade_setup=rounded)
+    return replace(plan, trade_setup=rounded)
 
 
 def stop_is_sane(plan: PlanTrade, case: Case) -> PlanTrade | str:
@@ -197,10 +213,8 @@ def within_order_size(plan: PlanTrade, case: Case) -> PlanTrade | str:
 def within_position_size(plan: PlanTrade, case: Case) -> PlanTrade | str:
     """Shrink to what one instrument may hold."""
     cap = case.now.equity * case.limits.max_position_percent / _HUNDRED
-    own = sum(
-        (h.notional for h in case.now.holdings if h.instrument_id == plan.trade_setup.symbol),
-        Decimal(0),
-    )
+    symbol = plan.trade_setup.symbol
+    own = sum([h.notional for h in case.now.holdings if h.instrument_id == symbol], Decimal(0))
     return _shrunk_to(plan, cap - own, case.now) or "no position size is left"
 
 
@@ -211,8 +225,8 @@ def within_risk_budget(plan: PlanTrade, case: Case) -> PlanTrade | str:
     if loss <= 0:
         return f"the stop {setup.stop_loss_price} would not lose"
     budget = now.equity * case.limits.max_risk_percent / _HUNDRED
-    price = max(entry_estimate(setup, now.market), now.market.price)
-    return _shrunk_to(plan, budget / loss * price, now) or "no risk budget is left"
+    cap = budget / loss * worst_price(setup, now.market)
+    return _shrunk_to(plan, cap, now) or "no risk budget is left"
 
 
 def within_exposure(plan: PlanTrade, case: Case) -> PlanTrade | str:
@@ -225,15 +239,7 @@ def within_exposure(plan: PlanTrade, case: Case) -> PlanTrade | str:
 
 def within_correlation(plan: PlanTrade, case: Case) -> PlanTrade | str:
     """Shrink to what one direction within a correlated group may hold."""
-    group = correlated_with(plan.trade_setup.symbol, case.limits)
-    held = sum(
-        (
-            holding.notional
-            for holding in case.now.holdings
-            if holding.direction is plan.trade_setup.direction and _belongs(holding, group)
-        ),
-        Decimal(0),
-    )
+    held = correlated_notional(plan.trade_setup, case)
     room = case.now.equity * case.limits.max_correlated_percent / _HUNDRED - held
     if room <= 0:
         side = plan.trade_setup.direction.value
@@ -241,16 +247,16 @@ def within_correlation(plan: PlanTrade, case: Case) -> PlanTrade | str:
     return _shrunk_to(plan, room, case.now) or "no correlated exposure is left"
 
 
-def correlated_with(symbol: str, limits: RiskLimits) -> frozenset[str] | None:
-    """Give the group of an instrument; None means that all instruments are one group."""
-    if not limits.correlated:
-        return None
-    groups = (frozenset(group) for group in limits.correlated if symbol in group)
-    return next(groups, frozenset((symbol,)))
-
-
-def _belongs(holding: Holding, group: frozenset[str] | None) -> bool:
-    return group is None or holding.instrument_id in group
+def correlated_notional(setup: TradeSetup, case: Case) -> Decimal:
+    """Give what the instrument's group holds in the plan's direction; of several, the most."""
+    same = [h for h in case.now.holdings if h.direction is setup.direction]
+    if not case.limits.correlated:
+        return sum([h.notional for h in same], Decimal(0))
+    groups = [group for group in case.limits.correlated if setup.symbol in group]
+    return max(
+        sum([h.notional for h in same if h.instrument_id in group], Decimal(0))
+        for group in groups or [(setup.symbol,)]
+    )
 
 
 def large_enough(plan: PlanTrade, case: Case) -> PlanTrade | str:

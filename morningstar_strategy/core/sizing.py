@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
+from morningstar_strategy.core.commands import is_money
 from morningstar_strategy.core.prediction import Prediction
 
 _GRAIN: Final = Decimal("0.0001")  # percent
@@ -26,12 +27,12 @@ class SizingPolicy:
     least_share: float = 0.25
 
     def __post_init__(self) -> None:
-        if not 0 < self.target_volatility_percent <= 100:
-            value = self.target_volatility_percent
+        value = self.target_volatility_percent
+        if not (is_money(value) and value <= 100):
             raise ValueError(f"target_volatility_percent must be in (0, 100], was {value}")
         if not self.horizon_bars > 0:
             raise ValueError(f"horizon_bars must be positive, was {self.horizon_bars}")
-        if not 0 < self.max_size_percent <= 100:
+        if not (is_money(self.max_size_percent) and self.max_size_percent <= 100):
             raise ValueError(f"max_size_percent must be in (0, 100], was {self.max_size_percent}")
         if not 0.0 < self.full_confidence <= 1.0:
             raise ValueError(f"full_confidence must be in (0, 1], was {self.full_confidence}")
@@ -56,5 +57,4 @@ def size_percent(prediction: Prediction, *, scale: float, policy: SizingPolicy) 
         return Decimal(0)
     share = confidence_share(prediction.confidence, policy) * scale
     wanted = float(policy.target_volatility_percent) / deviation * share
-    capped = min(wanted, float(policy.max_size_percent))
-    return Decimal(str(capped)).quantize(_GRAIN, ROUND_DOWN)
+    return min(Decimal(str(wanted)), policy.max_size_percent).quantize(_GRAIN, ROUND_DOWN)

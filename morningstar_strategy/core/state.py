@@ -105,6 +105,8 @@ class Ended:
     fees: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
+        if not (self.quantity.is_finite() and self.quantity >= 0):
+            raise ValueError(f"quantity of an ended plan must be >= 0, was {self.quantity}")
         if (self.outcome is Outcome.CLOSED) != (self.quantity > 0):
             raise ValueError(
                 f"a plan ends CLOSED exactly when something was filled, "
@@ -156,6 +158,18 @@ class Market:
             value: Decimal = getattr(self, name)
             if not (value.is_finite() and value > 0):
                 raise ValueError(f"{name} of {self.instrument_id} must be positive, was {value}")
+        for name in ("min_quantity", "min_notional"):
+            value = getattr(self, name)
+            if not (value.is_finite() and value >= 0):
+                raise ValueError(f"{name} of {self.instrument_id} must be >= 0, was {value}")
+        for name in ("maker_fee", "taker_fee", "slippage"):
+            value = getattr(self, name)
+            if not (value.is_finite() and abs(value) < 1):
+                raise ValueError(f"{name} of {self.instrument_id} must be below 1, was {value}")
+        if self.slippage < 0:
+            raise ValueError(
+                f"slippage of {self.instrument_id} must not be negative, was {self.slippage}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +184,8 @@ class Holding:
     def __post_init__(self) -> None:
         if not (self.notional.is_finite() and self.notional >= 0):
             raise ValueError(f"notional of a holding must not be negative, was {self.notional}")
+        if not self.unrealized.is_finite():
+            raise ValueError(f"unrealized of a holding must be finite, was {self.unrealized}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,9 +201,9 @@ class Snapshot:
     @property
     def exposure(self) -> Decimal:
         """Sum the notional of all positions and working entries."""
-        return sum((holding.notional for holding in self.holdings), Decimal(0))
+        return sum([holding.notional for holding in self.holdings], Decimal(0))
 
     @property
     def open_loss(self) -> Decimal:
         """Sum the unrealized losses of all positions, as a positive number."""
-        return -sum((min(h.unrealized, Decimal(0)) for h in self.holdings), Decimal(0))
+        return -sum([h.unrealized for h in self.holdings if h.unrealized < 0], Decimal(0))

@@ -1,0 +1,216 @@
+"""The orders and fills of one plan: what it has, what it owes, how it ended."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from morningstar_strategy.core.decision import EXPIRED
+from morningstar_strategy.core.state import Active, Ended, Outcome, Pending, Plan, activate
+
+_ZERO: Final = Decimal(0)
+
+
+class Role(StrEnum):
+    """What an order is for."""
+
+    ENTRY = "entry"
+    STOP = "stop"
+    TARGET = "target"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRef:
+    """An order we sent for a plan; `index` says which take profit a target is.
+
+    `quantity` is what we meant it to be: a simulated venue may resize reduce-only orders.
+    """
+
+    order_id: str
+    role: Role
+    quantity: Decimal
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One fill of one of our orders; fee and slippage are costs in account currency."""
+
+    order_id: str
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    slippage: Decimal
+    ts_event: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """A plan with its orders and the sums of its fills."""
+
+    plan: Plan
+    trade: Pending | Active
+    fractions: tuple[Decimal, ...]
+    target_filled: tuple[Decimal, ...]
+    orders: tuple[OrderRef, ...] = ()
+    entered: Decimal = _ZERO
+    entry_value: Decimal = _ZERO
+    exited: Decimal = _ZERO
+    exit_value: Decimal = _ZERO
+    costs: Decimal = _ZERO
+    called_off: str = ""
+    stop_refused: bool = False
+    last_exit: Role | None = None
+
+    @classmethod
+    def open(cls, plan: Plan, orders: tuple[OrderRef, ...]) -> "Ledger":
+        """Begin the ledger of a plan whose entry goes out."""
+        fractions = plan.setup.fractions
+        return cls(
+            plan=plan,
+            trade=Pending(plan=plan),
+            fractions=fractions,
+            target_filled=(_ZERO,) * len(fractions),
+            orders=orders,
+        )
+
+    @property
+    def open_quantity(self) -> Decimal:
+        """Give what of the position is open; below zero when exits overran it."""
+        return self.entered - self.exited
+
+    @property
+    def stop_price(self) -> Decimal:
+        """Give where the stop belongs now."""
+        match self.trade:
+            case Pending(plan=plan):
+                return plan.setup.stop_loss_price
+            case Active(stop_loss_price=price):
+                return price
+
+    @property
+    def target_prices(self) -> tuple[Decimal, ...]:
+        """Give where the take profits belong now."""
+        match self.trade:
+            case Pending(plan=plan):
+                return plan.setup.take_profit_prices
+            case Active(take_profit_prices=prices):
+                return prices
+
+    @property
+    def entry_ref(self) -> OrderRef:
+        """Give the entry order."""
+        return next(ref for ref in self.orders if ref.role is Role.ENTRY)
+
+    def ref(self, order_id: str) -> OrderRef | None:
+        """Find one of the plan's orders."""
+        return next((ref for ref in self.orders if ref.order_id == order_id), None)
+
+    def with_order(self, ref: OrderRef) -> "Ledger":
+        """Add an order that was sent."""
+        return replace(self, orders=(*self.orders, ref))
+
+    def calling_off(self, reason: str) -> "Ledger":
+        """Mark the plan as to be cancelled or closed; the first reason stays."""
+        trade = self.trade
+        if isinstance(trade, Active):
+            trade = replace(trade, closing=True)
+        return replace(self, called_off=self.called_off or reason, trade=trade)
+
+    def refusing_stop(self) -> "Ledger":
+        """Mark that a venue refused the stop, so that the position must be closed."""
+        return replace(self, stop_refused=True).calling_off("stop refused")
+
+    def adjusted(self, stop: Decimal | None, targets: tuple[Decimal, ...]) -> "Ledger":
+        """Move the stop and/or take new targets for what is open, in equal shares."""
+        if not isinstance(self.trade, Active):
+            raise TypeError(f"plan {self.plan.order_id} is not active")
+        trade = self.trade if stop is None else self.trade.stopped_at(stop)
+        if not targets:
+            return replace(self, trade=trade)
+        setup = replace(self.plan.setup, take_profit_prices=targets, take_profit_fractions=())
+        trade = replace(trade, take_profit_prices=targets)
+        fractions = setup.fractions
+        return replace(
+            self, trade=trade, fractions=fractions, target_filled=(_ZERO,) * len(fractions)
+        )
+
+    def filled(self, fill: Fill) -> "Ledger":
+        """Book a fill; raise KeyError for an order that is not the plan's."""
+        ref = self.ref(fill.order_id)
+        if ref is None:
+            raise KeyError(f"{fill.order_id} is not an order of plan {self.plan.order_id}")
+        booked = replace(self, costs=self.costs + fill.fee + fill.slippage)
+        if ref.role is Role.ENTRY:
+            return booked._entered_with(fill)
+        return booked._exited_with(fill, ref)
+
+    def _entered_with(self, fill: Fill) -> "Ledger":
+        entered = self.entered + fill.quantity
+        value = self.entry_value + fill.quantity * fill.price
+        open_quantity = entered - self.exited
+        trade = self.trade
+        if isinstance(trade, Pending):
+            trade = activate(
+                trade,
+                ts_event=fill.ts_event,
+                price=fill.price,
+                quantity=open_quantity,
+                stop=self.stop_price,
+            )
+            trade = replace(trade, closing=bool(self.called_off))
+        else:
+            trade = replace(trade, entry_price=value / entered, open_quantity=open_quantity)
+        return replace(self, entered=entered, entry_value=value, trade=trade)
+
+    def _exited_with(self, fill: Fill, ref: OrderRef) -> "Ledger":
+        exited = self.exited + fill.quantity
+        left = self.entered - exited
+        trade = self.trade
+        if isinstance(trade, Active) and left > 0:
+            trade = replace(trade, open_quantity=left)
+        target_filled = self.target_filled
+        if ref.role is Role.TARGET and ref.index < len(target_filled):
+            target_filled = tuple(
+                done + fill.quantity if index == ref.index else done
+                for index, done in enumerate(target_filled)
+            )
+        return replace(
+            self,
+            exited=exited,
+            exit_value=self.exit_value + fill.quantity * fill.price,
+            trade=trade,
+            target_filled=target_filled,
+            last_exit=ref.role,
+        )
+
+    def ended(self, *, now_ns: int, entry_rejected: bool) -> Ended:
+        """Close the ledger: how the plan ended, and what it earned before and in costs."""
+        if self.entered == 0:
+            outcome = Outcome.REJECTED if entry_rejected else Outcome.CANCELLED
+            if self.called_off == EXPIRED:
+                outcome = Outcome.EXPIRED
+            reason = self.called_off or "the venue ended the entry"
+            return Ended(plan=self.plan, outcome=outcome, ended_ns=now_ns, reason=reason)
+        gross = self.plan.direction.sign * (self.exit_value - self.entry_value)
+        return Ended(
+            plan=self.plan,
+            outcome=Outcome.CLOSED,
+            ended_ns=now_ns,
+            reason=self._end_reason(),
+            entry_price=self.entry_value / self.entered,
+            exit_price=self.exit_value / self.exited,
+            quantity=self.entered,
+            gross_pnl=gross,
+            fees=self.costs,
+        )
+
+    def _end_reason(self) -> str:
+        match self.last_exit:
+            case Role.STOP:
+                return "stop"
+            case Role.TARGET:
+                return "take profit"
+            case _:
+                return self.called_off or "closed"

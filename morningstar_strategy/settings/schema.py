@@ -1,0 +1,123 @@
+"""The one schema of settings: YAML becomes these frozen values or one clear sentence."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from morningstar_strategy.core.baseline import BaselineRule
+from morningstar_strategy.core.decision import DecisionPolicy
+from morningstar_strategy.core.limits import RiskLimits
+
+__all__ = ["DataSettings", "JournalSettings", "PredictorSettings", "Settings", "VenueSettings"]
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Interval(StrEnum):
+    """Length of a bar."""
+
+    M1 = "1m"
+    M5 = "5m"
+    M15 = "15m"
+    M30 = "30m"
+    H1 = "1h"
+    H4 = "4h"
+    D1 = "1d"
+
+    @property
+    def nanoseconds(self) -> int:
+        """Give the length in nanoseconds."""
+        seconds = {"m": 60, "h": 3_600, "d": 86_400}[self.value[-1]]
+        return int(self.value[:-1]) * seconds * 1_000_000_000
+
+
+class DataSettings(Section):
+    """Which bars are traded: catalog folder, instruments, interval, and the span in UTC."""
+
+    catalog: Path = Path("data/catalog")
+    instruments: tuple[str, ...] = Field(
+        default=tuple(f"{base}USDT-PERP.BINANCE" for base in ("BTC", "ETH", "SOL", "BNB", "XRP")),
+        min_length=1,
+    )
+    interval: Interval = Interval.M5
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @field_validator("start", "end")
+    @classmethod
+    def _utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @field_validator("instruments")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"instruments must be distinct, were {', '.join(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "DataSettings":
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError(f"start must be before end, was {self.start} with end {self.end}")
+        return self
+
+
+class VenueSettings(Section):
+    """What trading costs at the venue, and how a simulated one behaves.
+
+    `latency_ms` delays every order and change; on bars an order that is late by any time at all
+    meets the market at the next bar's close.
+    """
+
+    maker_fee_percent: Decimal = Field(default=Decimal("0.02"), ge=0, lt=5)
+    taker_fee_percent: Decimal = Field(default=Decimal("0.05"), ge=0, lt=5)
+    slippage_percent: Decimal = Field(default=Decimal("0.02"), ge=0, lt=5)
+    latency_ms: int = Field(default=0, ge=0, le=60_000)
+    leverage: Decimal = Field(default=Decimal(3), ge=1, le=125)
+    funding: bool = True
+
+
+class PredictorSettings(Section):
+    """Who forecasts."""
+
+    kind: Literal["baseline"] = "baseline"
+    baseline: BaselineRule = Field(default_factory=BaselineRule)
+
+
+class JournalSettings(Section):
+    """What the journal keeps: assessments acted on or every one; marks of the equity."""
+
+    assessments: Literal["acted", "all"] = "acted"
+    equity_every_secs: int = Field(default=3_600, gt=0)
+
+
+class ReportSettings(Section):
+    """Number of trials to deflate the Sharpe ratio by; None counts the runs on the same data."""
+
+    trials: int | None = Field(default=None, ge=1)
+
+
+class Settings(Section):
+    """Everything that a person sets."""
+
+    mode: Literal["paper", "backtest"] = "paper"
+    capital: Decimal = Field(default=Decimal(10_000), gt=0, lt=Decimal("1e12"))
+    currency: str = "USDT"
+    runs: Path = Path("runs")
+    data: DataSettings = Field(default_factory=DataSettings)
+    venue: VenueSettings = Field(default_factory=VenueSettings)
+    predictor: PredictorSettings = Field(default_factory=PredictorSettings)
+    decision: DecisionPolicy = Field(default_factory=DecisionPolicy)
+    risk: RiskLimits = Field(default_factory=RiskLimits)
+    journal: JournalSettings = Field(default_factory=JournalSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)

@@ -1,0 +1,113 @@
+"""Turns settings into the same actors and strategy for backtest, paper and live."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from nautilus_trader.model import BarType, Currency, CurrencyPair
+from nautilus_trader.risk import RiskEngineConfig
+
+from morningstar_strategy.actors.journaling import JournalActor
+from morningstar_strategy.actors.prediction import PredictionActor
+from morningstar_strategy.actors.supervision import SupervisionActor
+from morningstar_strategy.core.bars import BarWindow
+from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.core.prediction import Predictor
+from morningstar_strategy.faults import Faults
+from morningstar_strategy.journal import Journal
+from morningstar_strategy.model.predictor import BaselinePredictor
+from morningstar_strategy.orders import VenueStyle
+from morningstar_strategy.settings.schema import PredictorSettings, Settings, VenueSettings
+from morningstar_strategy.snapshot import Terms
+from morningstar_strategy.strategy import Mandate, MorningstarStrategy
+from morningstar_strategy.supervisor.reviewer import AbstainingReviewer
+
+__all__ = ["Components", "engine_risk", "make_components", "make_predictor", "terms_of"]
+
+_HUNDRED: Final = Decimal(100)
+_EXIT_HEADROOM: Final = 3  # an exit may be worth more than the entry it closes
+_ORDERS_PER_PLAN: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Components:
+    """What a node or an engine runs, and where its faults are told."""
+
+    actors: tuple[Any, ...]
+    strategy: MorningstarStrategy
+    faults: Faults
+
+
+def make_components(
+    settings: Settings,
+    *,
+    terms: tuple[Terms, ...],
+    style: VenueStyle,
+    journal: Journal,
+    history: Mapping[BarType, BarWindow] | None = None,
+) -> Components:
+    """Wire actors and strategy for these instruments."""
+    faults = Faults()
+    mandate = Mandate(
+        terms=terms,
+        currency=Currency.from_str(settings.currency),
+        decision=settings.decision,
+        risk=settings.risk,
+        style=style,
+        equity_every_secs=settings.journal.equity_every_secs,
+    )
+    every = settings.journal.assessments == "all"
+    actors = (
+        JournalActor(journal=journal, faults=faults, every_assessment=every),
+        SupervisionActor(reviewer=AbstainingReviewer("off"), faults=faults),
+        PredictionActor(
+            bar_types=tuple(term.bar_type for term in terms),
+            predictor=make_predictor(settings.predictor),
+            faults=faults,
+            history=history,
+        ),
+    )
+    strategy = MorningstarStrategy(mandate=mandate, faults=faults)
+    return Components(actors=actors, strategy=strategy, faults=faults)
+
+
+def make_predictor(settings: PredictorSettings) -> Predictor:
+    """Build the predictor that the settings name."""
+    match settings.kind:
+        case "baseline":
+            return BaselinePredictor(settings.baseline)
+
+
+def terms_of(instrument: Any, bar_type: BarType, venue: VenueSettings) -> Terms:
+    """Read how an instrument of the engine trades, at the venue's costs."""
+    minimum, notional = instrument.min_quantity, instrument.min_notional
+    return Terms(
+        instrument_id=instrument.id,
+        bar_type=bar_type,
+        price_precision=instrument.price_precision,
+        size_precision=instrument.size_precision,
+        tick=instrument.price_increment.as_decimal(),
+        lot=instrument.size_increment.as_decimal(),
+        min_quantity=Decimal(0) if minimum is None else minimum.as_decimal(),
+        min_notional=Decimal(0) if notional is None else notional.as_decimal(),
+        maker_fee=venue.maker_fee_percent / _HUNDRED,
+        taker_fee=venue.taker_fee_percent / _HUNDRED,
+        slippage=venue.slippage_percent / _HUNDRED,
+        can_short=not isinstance(instrument, CurrencyPair),
+    )
+
+
+def engine_risk(limits: RiskLimits, terms: tuple[Terms, ...]) -> RiskEngineConfig:
+    """Derive the engine's own limits from ours: a second gate from the same number.
+
+    The engine applies its notional limit to exits too, so it leaves room for a position that
+    has grown in value.
+    """
+    largest = int(limits.max_order_notional * _EXIT_HEADROOM)
+    rate = limits.max_open_plans * _ORDERS_PER_PLAN
+    return RiskEngineConfig(
+        max_order_submit_rate=f"{rate}/00:00:01",
+        max_order_modify_rate=f"{rate}/00:00:01",
+        max_notional_per_order={term.instrument_id.value: largest for term in terms},
+    )

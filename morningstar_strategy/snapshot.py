@@ -1,0 +1,144 @@
+"""The only reader of engine state: freezes what a decision may look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from nautilus_trader.common import Cache
+from nautilus_trader.model import BarType, Currency, InstrumentId, Money, Venue
+from nautilus_trader.portfolio import Portfolio
+
+from morningstar_strategy.core.commands import Direction
+from morningstar_strategy.core.ledger import Ledger
+from morningstar_strategy.core.state import Flat, Holding, Market, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How one instrument trades at its venue; fees and slippage are fractions of notional."""
+
+    instrument_id: InstrumentId
+    bar_type: BarType
+    price_precision: int
+    size_precision: int
+    tick: Decimal
+    lot: Decimal
+    min_quantity: Decimal
+    min_notional: Decimal
+    maker_fee: Decimal
+    taker_fee: Decimal
+    slippage: Decimal
+    can_short: bool
+
+    def market(self, price: Decimal, ts_price: int) -> Market:
+        """Give the instrument as it trades at this price."""
+        return Market(
+            instrument_id=self.instrument_id.value,
+            price=price,
+            ts_price=ts_price,
+            tick=self.tick,
+            lot=self.lot,
+            min_quantity=self.min_quantity,
+            min_notional=self.min_notional,
+            maker_fee=self.maker_fee,
+            taker_fee=self.taker_fee,
+            slippage=self.slippage,
+            can_short=self.can_short,
+        )
+
+
+class Reader:
+    """Looks at the engine's cache and portfolio; keeps nothing of what it saw."""
+
+    def __init__(
+        self, *, cache: Cache, portfolio: Portfolio, venue: Venue, currency: Currency
+    ) -> None:
+        self._cache = cache
+        self._portfolio = portfolio
+        self._venue = venue
+        self._currency = currency
+
+    def equity(self) -> Decimal:
+        """Give the account's balance with unrealized results, in account currency."""
+        money: Money | None = self._portfolio.equity(self._venue).get(self._currency)
+        return Decimal(0) if money is None else money.as_decimal()
+
+    def balance(self) -> Decimal:
+        """Give the account's balance without unrealized results."""
+        account = self._portfolio.account(self._venue)
+        money: Money | None = None if account is None else account.balance_total(self._currency)
+        return Decimal(0) if money is None else money.as_decimal()
+
+    def price(self, terms: Terms) -> tuple[Decimal, int] | None:
+        """Give the last bar's close and its time, None before the first bar."""
+        bar = self._cache.bar(terms.bar_type)
+        return None if bar is None else (bar.close.as_decimal(), bar.ts_event)
+
+    def net_quantity(self, terms: Terms) -> Decimal:
+        """Give the signed net position in base units."""
+        return self._portfolio.net_position(terms.instrument_id)
+
+    def snapshot(
+        self,
+        instrument_id: str,
+        *,
+        now_ns: int,
+        terms: Mapping[str, Terms],
+        ledgers: Mapping[str, Ledger],
+    ) -> Snapshot | None:
+        """Freeze the account as one instrument's decision sees it; None without a price."""
+        priced = self.price(terms[instrument_id])
+        if priced is None:
+            return None
+        ledger = ledgers.get(instrument_id)
+        return Snapshot(
+            ts_event=now_ns,
+            equity=self.equity(),
+            market=terms[instrument_id].market(*priced),
+            trade=Flat() if ledger is None else ledger.trade,
+            holdings=tuple(
+                holding
+                for name, term in terms.items()
+                if (holding := self._holding(term, ledgers.get(name))) is not None
+            ),
+        )
+
+    def exposure(self, terms: Mapping[str, Terms]) -> dict[str, Decimal]:
+        """Give the signed notional of every instrument that is held."""
+        found: dict[str, Decimal] = {}
+        for name, term in terms.items():
+            quantity = self.net_quantity(term)
+            priced = self.price(term) if quantity else None
+            if priced is not None:
+                found[name] = quantity * priced[0]
+        return found
+
+    def _holding(self, terms: Terms, ledger: Ledger | None) -> Holding | None:
+        """Give position and working entry at their worst-case notional."""
+        quantity = self.net_quantity(terms)
+        if ledger is None and quantity == 0:
+            return None
+        priced = self.price(terms)
+        if priced is None:
+            return None
+        notional = abs(quantity) * priced[0]
+        direction = Direction.LONG if quantity > 0 else Direction.SHORT
+        if ledger is not None:
+            direction = ledger.plan.direction
+            notional += self._working_entry(ledger, priced[0], terms)
+        money = self._portfolio.unrealized_pnl(terms.instrument_id) if quantity else None
+        return Holding(
+            instrument_id=terms.instrument_id.value,
+            direction=direction,
+            notional=notional,
+            unrealized=Decimal(0) if money is None else money.as_decimal(),
+        )
+
+    @staticmethod
+    def _working_entry(ledger: Ledger, price: Decimal, terms: Terms) -> Decimal:
+        left = max(ledger.plan.quantity - ledger.entered, Decimal(0))
+        if ledger.called_off and ledger.entered:
+            return Decimal(0)
+        limit = ledger.plan.setup.entry_price
+        worst = price * (1 + terms.slippage) if limit is None else max(limit, price)
+        return left * worst

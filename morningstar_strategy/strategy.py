@@ -1,0 +1,360 @@
+"""Assessment in, orders out: reads the engine, asks the core, acts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from nautilus_trader.model import Currency, FundingRateUpdate, OrderFilled, Venue
+from nautilus_trader.trading import Strategy, StrategyConfig
+
+from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle
+from morningstar_strategy.core.ledger import Fill, Ledger, Role
+from morningstar_strategy.core.limits import RiskLimits, RiskMemory, remember, rest
+from morningstar_strategy.core.records import (
+    Kind,
+    Record,
+    Value,
+    of_assessment,
+    of_command,
+    of_plan,
+    of_ruling,
+)
+from morningstar_strategy.core.review import Assessment
+from morningstar_strategy.core.risk import AccountRisk, Approved, account_risk, rule_on
+from morningstar_strategy.core.state import Active, Flat, Pending
+from morningstar_strategy.faults import Faults, guarded
+from morningstar_strategy.orders import Orders, VenueStyle
+from morningstar_strategy.snapshot import Reader, Terms
+from morningstar_strategy.topics import ASSESSMENT, RECORD
+
+_SECOND: Final = 1_000_000_000
+_DAY_NS: Final = 86_400 * _SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """What a strategy may trade, how, and within which limits."""
+
+    terms: tuple[Terms, ...]
+    currency: Currency
+    decision: DecisionPolicy
+    risk: RiskLimits
+    style: VenueStyle
+    equity_every_secs: int = 3_600
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise ValueError("a mandate needs at least one instrument")
+        venues = sorted({terms.instrument_id.venue.value for terms in self.terms})
+        if len(venues) != 1:
+            raise ValueError(f"all instruments of a mandate share one venue, were of {venues}")
+        if not self.equity_every_secs > 0:
+            raise ValueError(f"equity_every_secs must be positive, was {self.equity_every_secs}")
+
+    @property
+    def venue(self) -> Venue:
+        """Give the venue of all instruments."""
+        return self.terms[0].instrument_id.venue
+
+
+class MorningstarStrategy(Strategy):
+    """Trades plans on several instruments of one account under portfolio-wide risk."""
+
+    def __init__(
+        self, *, mandate: Mandate, faults: Faults, memory: RiskMemory | None = None
+    ) -> None:
+        super().__init__(StrategyConfig(order_id_tag="001", log_events=False, log_commands=False))
+        self.faults = faults
+        self.memory = RiskMemory() if memory is None else memory
+        self._mandate = mandate
+        self._terms: Mapping[str, Terms] = {t.instrument_id.value: t for t in mandate.terms}
+        self._observed_ns = 0
+        self._marked_ns = 0
+        self._halted = ""
+        self._level = AccountRisk.SAFE
+
+    @guarded
+    def on_start(self) -> None:
+        """Take hold of the engine's parts and listen."""
+        cache, mandate = self.cache, self._mandate
+        self._clock = self.clock
+        self._reader = Reader(
+            cache=cache, portfolio=self.portfolio, venue=mandate.venue, currency=mandate.currency
+        )
+        self._orders = Orders(
+            strategy=self, cache=cache, factory=self.order_factory, style=mandate.style
+        )
+        for terms in mandate.terms:
+            self.subscribe_bars(terms.bar_type)
+            self.subscribe_funding_rates(terms.instrument_id)
+        self.subscribe_topic(ASSESSMENT, self.on_assessment)
+
+    @guarded
+    def on_stop(self) -> None:
+        """Take the last mark of the equity; positions keep their stops."""
+        if self._observed_ns:
+            self._mark(self._clock.timestamp_ns(), self._reader.equity())
+
+    # ------------------------------------------------------------ decisions
+
+    @guarded
+    def on_assessment(self, assessment: Any) -> None:
+        """Decide on an assessment, let the gate rule, carry out what it approved."""
+        name = assessment.prediction.instrument_id
+        now_ns = self._clock.timestamp_ns()
+        if now_ns > self._observed_ns:
+            self._observe(now_ns)
+        ledger = self._orders.book.get(name)
+        if ledger is not None and isinstance(ledger.trade, Active):
+            self._tend(name)
+            ledger = self._orders.book.get(name)
+        trade = Flat() if ledger is None else ledger.trade
+        if not is_idle(assessment, trade, now_ns=now_ns, policy=self._mandate.decision):
+            self._act(assessment, name, now_ns)
+
+    def _act(self, assessment: Assessment, name: str, now_ns: int) -> None:
+        now = self._reader.snapshot(
+            name, now_ns=now_ns, terms=self._terms, ledgers=self._orders.book
+        )
+        if now is None:
+            return
+        command = decide(assessment, now, self._mandate.decision)
+        ruling = rule_on(command, now, self._mandate.risk, self.memory)
+        self._record(of_assessment(assessment))
+        self._record(of_command(command, ts_event=now_ns, instrument_id=name))
+        self._record(of_ruling(ruling, ts_event=now_ns, instrument_id=name, equity=now.equity))
+        if isinstance(ruling, Approved):
+            self._orders.execute(ruling, self._terms[name], now_ns=now_ns)
+            opened = self._orders.book.get(name)
+            if opened is not None and isinstance(now.trade, Flat):
+                self._record(of_plan(Pending(plan=opened.plan), ts_event=now_ns))
+            self._settle(name)
+
+    # ------------------------------------------------------------ equity and halts
+
+    def _observe(self, now_ns: int) -> None:
+        """Let risk see the equity once per moment in which it can have changed."""
+        quiet = not self._orders.book and now_ns // _DAY_NS == self.memory.day
+        due = now_ns >= self._marked_ns + self._mandate.equity_every_secs * _SECOND
+        self._observed_ns = now_ns
+        if quiet and not due:
+            return
+        equity = self._reader.equity()
+        self.memory = remember(self.memory, equity=equity, now_ns=now_ns, limits=self._mandate.risk)
+        self._tell_halts(now_ns)
+        if due:
+            self._mark(now_ns, equity)
+
+    def _tell_halts(self, now_ns: int) -> None:
+        halted = self.memory.halted or self.memory.day_halted
+        if halted != self._halted:
+            self._halted = halted
+            fields: dict[str, Value] = {"state": "halted" if halted else "released"}
+            self._tell(Kind.HEALTH, now_ns, "", {**fields, "reason": halted})
+            self.log.warning(f"No new risk: {halted}" if halted else "New risk is allowed again")
+
+    def _mark(self, now_ns: int, equity: Decimal) -> None:
+        self._marked_ns = now_ns
+        exposure = self._reader.exposure(self._terms)
+        fields: dict[str, Value] = {
+            "equity": f"{equity:f}",
+            "balance": f"{self._reader.balance():f}",
+            "exposure": {name: f"{value:f}" for name, value in exposure.items()},
+            "drawdown": f"{self.memory.drawdown(equity):.8f}",
+            "risk": self._account_risk(now_ns).value,
+        }
+        self._tell(Kind.EQUITY, now_ns, "", fields)
+
+    def _account_risk(self, now_ns: int) -> AccountRisk:
+        name = next(iter(self._terms))
+        now = self._reader.snapshot(
+            name, now_ns=now_ns, terms=self._terms, ledgers=self._orders.book
+        )
+        if now is None:
+            return AccountRisk.SAFE
+        return account_risk(now, self._mandate.risk, self.memory)
+
+    # ------------------------------------------------------------ what the venue says
+
+    @guarded
+    def on_order_filled(self, event: OrderFilled) -> None:
+        """Book a fill and see that what is open is protected."""
+        name = event.instrument_id.value
+        ledger = self._orders.book.get(name)
+        ref = None if ledger is None else ledger.ref(event.client_order_id.value)
+        if ledger is None or ref is None:
+            self._refuse_stray_fill(event)
+            return
+        fill = self._fill(event)
+        booked = self._orders.book[name] = ledger.filled(fill)
+        self._tell(Kind.FILL, event.ts_event, name, _fill_fields(fill, booked, ref.role, event))
+        if isinstance(ledger.trade, Pending) and isinstance(booked.trade, Active):
+            self._record(of_plan(booked.trade, ts_event=event.ts_event))
+        if self._needs_tending(booked, ref.role):
+            self._tend(name)
+
+    def _needs_tending(self, ledger: Ledger, role: Role) -> bool:
+        """Leave a partial exit to the next bar where the venue cuts the other exits itself."""
+        exited = role is not Role.ENTRY
+        return not (exited and ledger.open_quantity > 0 and self._mandate.style.shrinks_exits)
+
+    def _refuse_stray_fill(self, event: OrderFilled) -> None:
+        """Close a fill that belongs to no open plan: nothing may stay unprotected."""
+        name, order_id = event.instrument_id.value, event.client_order_id.value
+        self.log.error(f"Fill of {order_id} on {name} belongs to no open plan: closing it")
+        fields: dict[str, Value] = {"state": "stray fill", "reason": order_id}
+        self._tell(Kind.HEALTH, event.ts_event, name, fields)
+        self._orders.flatten(self._terms[name])
+
+    def _fill(self, event: OrderFilled) -> Fill:
+        commission = event.commission
+        paid = Decimal(0) if commission is None else commission.as_decimal()
+        quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
+        slippage = Decimal(0)
+        if event.liquidity_side.name == "TAKER":
+            slippage = min(paid, quantity * price * self._mandate.style.slippage_charged)
+        return Fill(
+            order_id=event.client_order_id.value,
+            quantity=quantity,
+            price=price,
+            fee=paid - slippage,
+            slippage=slippage,
+            ts_event=event.ts_event,
+        )
+
+    @guarded
+    def on_order_accepted(self, event: Any) -> None:
+        """Go on with what waited for the venue's word."""
+        self._after(event, "accepted")
+
+    @guarded
+    def on_order_updated(self, event: Any) -> None:
+        """Go on with what waited for the venue's word."""
+        self._after(event, "updated")
+
+    @guarded
+    def on_order_canceled(self, event: Any) -> None:
+        """Replace what must not be missing."""
+        self._after(event, "canceled")
+
+    @guarded
+    def on_order_expired(self, event: Any) -> None:
+        """Replace what must not be missing."""
+        self._after(event, "expired")
+
+    @guarded
+    def on_order_modify_rejected(self, event: Any) -> None:
+        """Leave the order as it stands; the next bar tries again."""
+        self._tell_order(event, "modify rejected", f"{event.reason}")
+
+    @guarded
+    def on_order_cancel_rejected(self, event: Any) -> None:
+        """Leave the order as it stands; the next bar tries again."""
+        self._tell_order(event, "cancel rejected", f"{event.reason}")
+
+    @guarded
+    def on_order_rejected(self, event: Any) -> None:
+        """Close at market where the venue refused a stop."""
+        self._after_refusal(event, "rejected")
+
+    @guarded
+    def on_order_denied(self, event: Any) -> None:
+        """Close at market where the engine refused a stop."""
+        self._after_refusal(event, "denied")
+
+    def _after_refusal(self, event: Any, word: str) -> None:
+        name = event.instrument_id.value
+        role = self._tell_order(event, word, f"{event.reason}")
+        if role is Role.STOP:
+            self._orders.book[name] = self._orders.book[name].refusing_stop()
+        self._tend(name)
+
+    def _after(self, event: Any, word: str) -> None:
+        name = event.instrument_id.value
+        self._tell_order(event, word, "")
+        ledger = self._orders.book.get(name)
+        if ledger is None:
+            return
+        if word != "updated" and (word != "accepted" or isinstance(ledger.trade, Active)):
+            self._tend(name)
+
+    # ------------------------------------------------------------ plans
+
+    def _tend(self, name: str) -> None:
+        if name in self._orders.book:
+            self._orders.tend(self._terms[name])
+            self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        """End a plan of which nothing is left."""
+        ledger = self._orders.book.get(name)
+        if ledger is None or not self._orders.is_over(ledger):
+            return
+        now_ns = self._clock.timestamp_ns()
+        ended = ledger.ended(now_ns=now_ns, entry_rejected=self._orders.entry_was_refused(ledger))
+        self._orders.forget(name)
+        self._record(of_plan(ended, ts_event=now_ns))
+        if ledger.last_exit is Role.STOP:
+            until_ns = now_ns + self._mandate.decision.cooldown_secs * _SECOND
+            self.memory = rest(self.memory, name, until_ns=until_ns, now_ns=now_ns)
+        if ledger.open_quantity < 0:
+            self._orders.flatten(self._terms[name])
+
+    # ------------------------------------------------------------ records
+
+    @guarded
+    def on_funding_rate(self, funding_rate: FundingRateUpdate) -> None:
+        """Record what the position pays or receives at a settlement."""
+        name = funding_rate.instrument_id.value
+        terms = self._terms[name]
+        quantity, priced = self._reader.net_quantity(terms), self._reader.price(terms)
+        settles = funding_rate.next_funding_ns == funding_rate.ts_event
+        if quantity and priced is not None and settles:
+            amount = -quantity * priced[0] * funding_rate.rate
+            fields: dict[str, Value] = {
+                "rate": f"{funding_rate.rate:f}",
+                "price": f"{priced[0]:f}",
+                "quantity": f"{quantity:f}",
+                "amount": f"{amount:f}",
+            }
+            self._tell(Kind.FUNDING, funding_rate.ts_event, name, fields)
+
+    def _tell_order(self, event: Any, word: str, reason: str) -> Role | None:
+        name = event.instrument_id.value
+        ledger = self._orders.book.get(name)
+        ref = None if ledger is None else ledger.ref(event.client_order_id.value)
+        if ledger is None or ref is None:
+            return None
+        fields: dict[str, Value] = {
+            "event": word,
+            "order_id": ref.order_id,
+            "plan_id": ledger.plan.order_id,
+            "role": ref.role.value,
+        }
+        named: dict[str, Value] = {"reason": reason} if reason else {}
+        self._tell(Kind.ORDER, event.ts_event, name, {**fields, **named})
+        return ref.role
+
+    def _tell(self, kind: Kind, ts_event: int, name: str, fields: dict[str, Value]) -> None:
+        self._record(Record(ts_event=ts_event, kind=kind, instrument_id=name, fields=fields))
+
+    def _record(self, record: Record) -> None:
+        self.publish_message(RECORD, record)
+
+
+def _fill_fields(fill: Fill, ledger: Ledger, role: Role, event: OrderFilled) -> dict[str, Value]:
+    return {
+        "order_id": fill.order_id,
+        "plan_id": ledger.plan.order_id,
+        "role": role.value,
+        "side": event.order_side.name,
+        "quantity": f"{fill.quantity:f}",
+        "price": f"{fill.price:f}",
+        "fee": f"{fill.fee:f}",
+        "slippage": f"{fill.slippage:f}",
+        "liquidity": event.liquidity_side.name,
+    }
+
+
+__all__ = ["Mandate", "MorningstarStrategy"]

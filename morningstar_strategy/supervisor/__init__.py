@@ -1,0 +1,1 @@
+"""Opinions on predictions from outside the model."""

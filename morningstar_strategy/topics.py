@@ -1,0 +1,7 @@
+"""Bus topics, each with the one core type that travels on it."""
+
+from typing import Final
+
+PREDICTION: Final = "morningstar.prediction"  # core.prediction.Prediction
+ASSESSMENT: Final = "morningstar.assessment"  # core.review.Assessment
+RECORD: Final = "morningstar.record"  # core.records.Record
