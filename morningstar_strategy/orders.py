@@ -34,6 +34,7 @@ from morningstar_strategy.snapshot import Terms
 from morningstar_strategy.tickets import Order, Tickets, price_of, quantity_of
 
 _MAX_PASSES: Final = 8
+_KEEP_CLOSED_SECS: Final = 3_600
 _SETTLED: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 _REFUSED: Final = (OrderStatus.REJECTED, OrderStatus.DENIED)
 
@@ -153,13 +154,17 @@ class Orders:
         return self._order(ledger.entry_ref).status in _REFUSED
 
     def forget(self, name: str) -> None:
-        """Take an ended plan out of the book, and its orders out of the engine's cache.
+        """Take an ended plan out of the book."""
+        del self.book[name]
+
+    def sweep(self, *, now_ns: int) -> None:
+        """Drop orders that closed a while ago from the engine's cache.
 
         The engine walks over the closed orders of an instrument, so keeping them makes every
-        later bar slower; the journal holds what they did.
+        later bar slower; the journal holds what they did. The delay is there because the engine
+        may still have an event for an order that has just closed.
         """
-        for ref in self.book.pop(name).orders:
-            self._cache.purge_order(ClientOrderId(ref.order_id))
+        self._cache.purge_closed_orders(now_ns, buffer_secs=_KEEP_CLOSED_SECS)
 
     def flatten(self, terms: Terms) -> None:
         """Close at market whatever is held of an instrument."""

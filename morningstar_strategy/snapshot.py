@@ -29,6 +29,7 @@ class Terms:
     taker_fee: Decimal
     slippage: Decimal
     can_short: bool
+    quote_currency: str
 
     def market(self, price: Decimal, ts_price: int) -> Market:
         """Give the instrument as it trades at this price."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from nautilus_trader.model import Currency, FundingRateUpdate, OrderFilled, Venue
 from nautilus_trader.trading import Strategy, StrategyConfig
@@ -61,10 +61,15 @@ class Mandate:
 class MorningstarStrategy(Strategy):
     """Trades plans on several instruments of one account under portfolio-wide risk."""
 
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
+        """Keep our arguments from the engine's constructor."""
+        config = StrategyConfig(order_id_tag="001", log_events=False, log_commands=False)
+        # The stub hides the engine's constructor behind __init__
+        return super().__new__(cls, config)  # type: ignore[call-arg]
+
     def __init__(
         self, *, mandate: Mandate, faults: Faults, memory: RiskMemory | None = None
     ) -> None:
-        super().__init__(StrategyConfig(order_id_tag="001", log_events=False, log_commands=False))
         self.faults = faults
         self.memory = RiskMemory() if memory is None else memory
         self._mandate = mandate
@@ -145,6 +150,7 @@ class MorningstarStrategy(Strategy):
         self._tell_halts(now_ns)
         if due:
             self._mark(now_ns, equity)
+            self._orders.sweep(now_ns=now_ns)
 
     def _tell_halts(self, now_ns: int) -> None:
         halted = self.memory.halted or self.memory.day_halted

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from nautilus_trader.common import DataActor, DataActorConfig
-
+from morningstar_strategy.actors.base import Actor
 from morningstar_strategy.core.records import of_assessment
 from morningstar_strategy.faults import Faults, guarded
 from morningstar_strategy.journal import Journal
@@ -12,14 +11,13 @@ from morningstar_strategy.topics import ASSESSMENT, RECORD
 __all__ = ["JournalActor"]
 
 
-class JournalActor(DataActor):
+class JournalActor(Actor):
     """Writes every record in the order in which it happened.
 
     With `every_assessment` it also writes the assessments on which nothing was done.
     """
 
     def __init__(self, *, journal: Journal, faults: Faults, every_assessment: bool) -> None:
-        super().__init__(DataActorConfig())
         self.faults = faults
         self._journal = journal
         self._every_assessment = every_assessment

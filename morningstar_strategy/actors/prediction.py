@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from nautilus_trader.common import DataActor, DataActorConfig
 from nautilus_trader.model import Bar, BarType
 
+from morningstar_strategy.actors.base import Actor
 from morningstar_strategy.core.bars import BarWindow
 from morningstar_strategy.core.features import FeatureStream
 from morningstar_strategy.core.prediction import Predictor
@@ -14,7 +14,7 @@ from morningstar_strategy.topics import PREDICTION
 __all__ = ["PredictionActor"]
 
 
-class PredictionActor(DataActor):
+class PredictionActor(Actor):
     """Keeps one feature stream per instrument and publishes a prediction per warm bar.
 
     `history` holds, by bar type, bars before the first one that will arrive; they only warm the
@@ -29,7 +29,6 @@ class PredictionActor(DataActor):
         faults: Faults,
         history: Mapping[BarType, BarWindow] | None = None,
     ) -> None:
-        super().__init__(DataActorConfig())
         self.faults = faults
         self._predictor = predictor
         self._streams = {bar_type: FeatureStream() for bar_type in bar_types}

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from nautilus_trader.common import DataActor, DataActorConfig
-
+from morningstar_strategy.actors.base import Actor
 from morningstar_strategy.core.review import Assessment, Reviewer, ReviewRequest
 from morningstar_strategy.faults import Faults, guarded
 from morningstar_strategy.topics import ASSESSMENT, PREDICTION
@@ -11,11 +10,10 @@ from morningstar_strategy.topics import ASSESSMENT, PREDICTION
 __all__ = ["SupervisionActor"]
 
 
-class SupervisionActor(DataActor):
+class SupervisionActor(Actor):
     """Lays every prediction before the reviewer and publishes what comes of it."""
 
     def __init__(self, *, reviewer: Reviewer, faults: Faults) -> None:
-        super().__init__(DataActorConfig())
         self.faults = faults
         self._reviewer = reviewer
 

@@ -37,6 +37,7 @@ class Components:
     actors: tuple[Any, ...]
     strategy: MorningstarStrategy
     faults: Faults
+    model: str
 
 
 def make_components(
@@ -57,19 +58,20 @@ def make_components(
         style=style,
         equity_every_secs=settings.journal.equity_every_secs,
     )
+    predictor = make_predictor(settings.predictor)
     every = settings.journal.assessments == "all"
     actors = (
         JournalActor(journal=journal, faults=faults, every_assessment=every),
         SupervisionActor(reviewer=AbstainingReviewer("off"), faults=faults),
         PredictionActor(
             bar_types=tuple(term.bar_type for term in terms),
-            predictor=make_predictor(settings.predictor),
+            predictor=predictor,
             faults=faults,
             history=history,
         ),
     )
     strategy = MorningstarStrategy(mandate=mandate, faults=faults)
-    return Components(actors=actors, strategy=strategy, faults=faults)
+    return Components(actors=actors, strategy=strategy, faults=faults, model=predictor.model)
 
 
 def make_predictor(settings: PredictorSettings) -> Predictor:
@@ -95,6 +97,7 @@ def terms_of(instrument: Any, bar_type: BarType, venue: VenueSettings) -> Terms:
         taker_fee=venue.taker_fee_percent / _HUNDRED,
         slippage=venue.slippage_percent / _HUNDRED,
         can_short=not isinstance(instrument, CurrencyPair),
+        quote_currency=instrument.quote_currency.code,
     )
 
 

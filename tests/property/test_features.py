@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from morningstar_strategy.core.bars import BarWindow, FloatArray
@@ -190,6 +190,8 @@ def test_features_are_finite_after_the_warm_up_and_nan_before_for_any_sound_bars
 
 
 @given(seeds)
+@example(seed=2346223)  # volumes so small that their squares lose their digits
+@example(seed=16777217)  # a crash by orders of magnitude
 def test_bounded_features_keep_their_bounds(seed: int) -> None:
     rows = batch(wild(seed))[WARMUP - 1 :]
     bounds = {"range_position": 0.5, "close_location": 0.5, "log_volatility_1": 2.5, "macd": 50.0}

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,13 @@ def test_a_steady_volume_is_never_unusual(volume: float) -> None:
     bars = flat([100.0 * 1.001**t for t in range(WARMUP + 50)], volume=volume)
     column = batch(bars)[WARMUP:, index_of("volume_z_96")]
     assert np.abs(column).max() < 1e-9
+
+
+def test_a_ripple_of_a_billionth_in_the_volume_is_not_unusual() -> None:
+    bars = sample_bars(WARMUP + 50)
+    ripple = 1.0 + 1e-9 * np.random.default_rng(3).normal(size=len(bars))
+    column = batch(replace(bars, volume=ripple))[WARMUP:, index_of("volume_z_96")]
+    assert 0.0 < np.abs(column).max() < 1e-4
 
 
 @pytest.mark.parametrize(

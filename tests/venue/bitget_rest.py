@@ -83,6 +83,13 @@ _CHAIN = {
     "withdrawMinScale": "8",
 }
 
+_CANDLES = {  # most bars an answer, and whether startTime counts
+    "spot/market/candles": (1000, True),
+    "mix/market/candles": (1000, True),
+    "spot/market/history-candles": (200, False),
+    "mix/market/history-candles": (200, True),
+}
+
 
 class Fault(Enum):
     """What may go wrong with one answer."""
@@ -157,10 +164,20 @@ class BitgetRest:
         self.faults: deque[Fault] = deque()  # taken by the next requests of `faulty`
         self.faulty = re.compile("candles|fund-rate")
         self.faults_given: list[Fault] = []
-        self.seconds_an_answer = 0.0
+        chains = [{"chain": "BTC", **_CHAIN}]
+        self._fixed: dict[str, Callable[[Mapping[str, str]], object]] = {
+            "public/time": lambda _: {"serverTime": str(self.now_ms())},
+            "spot/public/coins": lambda _: [
+                {"coin": coin, "transfer": "true", "chains": chains} for coin in ("BTC", "USDT")
+            ],
+            "spot/public/symbols": lambda _: [
+                item.content for item in self.listings if not item.perpetual
+            ],
+            "margin/currencies": lambda _: [],
+            "mix/market/contracts": self._contracts,
+        }
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
@@ -198,30 +215,19 @@ class BitgetRest:
 
     def answer(self, path: str, query: Mapping[str, str]) -> tuple[int, object]:
         """Answer one request: HTTP status and the data of the envelope."""
-        match path.removeprefix("/api/v2/"):
-            case "public/time":
-                return 200, {"serverTime": str(self.now_ms())}
-            case "spot/public/coins":
-                chains = [{"chain": "BTC", **_CHAIN}]
-                return 200, [
-                    {"coin": coin, "transfer": "true", "chains": chains} for coin in ("BTC", "USDT")
-                ]
-            case "spot/public/symbols":
-                return 200, [item.content for item in self.listings if not item.perpetual]
-            case "margin/currencies":
-                return 200, []
-            case "mix/market/contracts":
-                mine = query["productType"] == "USDT-FUTURES"
-                return 200, [item.content for item in self.listings if item.perpetual and mine]
-            case "mix/market/history-fund-rate":
-                return self._rates(query)
-            case "spot/market/candles" | "mix/market/candles":
-                return self._candles(path, query, limit=1000, from_start=True)
-            case "spot/market/history-candles":
-                return self._candles(path, query, limit=200, from_start=False)
-            case "mix/market/history-candles":
-                return self._candles(path, query, limit=200, from_start=True)
+        endpoint = path.removeprefix("/api/v2/")
+        if endpoint in self._fixed:
+            return 200, self._fixed[endpoint](query)
+        if endpoint == "mix/market/history-fund-rate":
+            return self._rates(query)
+        if endpoint in _CANDLES:
+            limit, from_start = _CANDLES[endpoint]
+            return self._candles(path, query, limit=limit, from_start=from_start)
         return 404, f"Request URL NOT FOUND {path}"
+
+    def _contracts(self, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        mine = query["productType"] == "USDT-FUTURES"
+        return [item.content for item in self.listings if item.perpetual and mine]
 
     def _listing(self, path: str, query: Mapping[str, str]) -> Listing | None:
         perpetual = "/mix/" in path
@@ -245,7 +251,7 @@ class BitgetRest:
         now, end = self.now_ms(), int(query["endTime"])
         start = int(query["startTime"]) if from_start else 0
         newest = -(-min(end, now + 1, listing.last_ms) // step) * step - step
-        rows = []
+        rows: list[list[str]] = []
         while len(rows) < wanted and newest >= max(start, listing.first_ms):
             if newest not in listing.holes:
                 rows.append(listing.bar(newest, step))
@@ -273,67 +279,79 @@ class BitgetRest:
         return 200, rows
 
 
-def _handler(venue: BitgetRest) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one packet an answer: two would wait for each other
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            query = dict(parse_qsl(url.query))
-            fault = venue.note(url.path, query)
-            time.sleep(venue.seconds_an_answer)
-            status, data = venue.answer(url.path, query)
-            match fault:
-                case None if status == 200:
-                    self._send(200, envelope("00000", "success", data))
-                case None:
-                    self._send(status, envelope("40017", str(data), None))
-                case Fault.TOO_MANY:
-                    body = envelope("429", "Too Many Requests", None)
-                    self._send(429, body, {"Retry-After": "3"})
-                case Fault.BROKEN:
-                    self._send(500, b"<html>Internal Server Error</html>", kind="text/html")
-                case Fault.WEB_PAGE:
-                    self._send(200, b"<html>maintenance</html>", kind="text/html")
-                case Fault.DROPPED:
-                    self._drop(envelope("00000", "success", data))
+    def __init__(self, venue: BitgetRest) -> None:
+        self.venue = venue
+        super().__init__(("127.0.0.1", 0), _Handler)
 
-        def _send(
-            self,
-            status: int,
-            body: bytes,
-            headers: Mapping[str, str] | None = None,
-            kind: str = "application/json",
-        ) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.end_headers()
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else the end of a page waits 40 ms for an acknowledgement
+
+    def do_GET(self) -> None:
+        venue, url = self.server.venue, urlsplit(self.path)
+        query = dict(parse_qsl(url.query))
+        fault = venue.note(url.path, query)
+        status, data = venue.answer(url.path, query)
+        if fault is not None:
+            self._fail(fault, data)
+        elif status == 200:
+            self._send(200, self._envelope("00000", "success", data))
+        else:
+            self._send(status, self._envelope("40017", str(data), None))
+
+    def _fail(self, fault: Fault, data: object) -> None:
+        match fault:
+            case Fault.TOO_MANY:
+                body = self._envelope("429", "Too Many Requests", None)
+                self._send(429, body, {"Retry-After": "3"})
+            case Fault.BROKEN:
+                self._send(500, b"<html>Internal Server Error</html>", kind="text/html")
+            case Fault.WEB_PAGE:
+                self._send(200, b"<html>maintenance</html>", kind="text/html")
+            case Fault.DROPPED:
+                self._drop(self._envelope("00000", "success", data))
+
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        kind: str = "application/json",
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        try:
             self.wfile.write(body)
-
-        def _drop(self, body: bytes) -> None:
-            """Promise the whole page, send half of it and reset the connection."""
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: len(body) // 2])
-            self.wfile.flush()
-            linger = struct.pack("ii", 1, 0)  # reset instead of an orderly end
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        except ConnectionError:  # the asking process was killed
             self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Stay silent."""
+    def _drop(self, body: bytes) -> None:
+        """Promise the whole page, send half of it and reset the connection."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2])
+        linger = struct.pack("ii", 1, 0)  # reset instead of an orderly end
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close_connection = True
 
-    def envelope(code: str, message: str, data: object) -> bytes:
-        content = {"code": code, "msg": message, "requestTime": venue.now_ms(), "data": data}
+    def _envelope(self, code: str, message: str, data: object) -> bytes:
+        now = self.server.venue.now_ms()
+        content = {"code": code, "msg": message, "requestTime": now, "data": data}
         return json.dumps(content).encode()
 
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent."""
 
 
 def redirect(exchange: Any, port: int) -> None:

@@ -1,0 +1,135 @@
+"""Composition root of a backtest: settings and market data become a run engine."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
+from nautilus_trader.common import LoggerConfig, LogLevel
+from nautilus_trader.execution import StaticLatencyModel
+from nautilus_trader.model import AccountType, Currency, Money, OmsType
+
+from backtests.data import MarketData
+from backtests.errors import BacktestError
+from backtests.models import CostModel, OwnPriceFillModel
+from morningstar_strategy.journal import Journal
+from morningstar_strategy.orders import VenueStyle
+from morningstar_strategy.settings.schema import Settings, VenueSettings
+from morningstar_strategy.settings.wiring import (
+    Components,
+    engine_risk,
+    make_components,
+    terms_of,
+)
+from morningstar_strategy.snapshot import Terms
+
+__all__ = ["Outcome", "add_venue", "run_engine", "simulated_style"]
+
+_HUNDRED: Final = Decimal(100)
+_MILLISECOND: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run left behind."""
+
+    iterations: int
+    model: str
+
+
+def run_engine(settings: Settings, data: tuple[MarketData, ...], journal: Journal) -> Outcome:
+    """Run the engine over the data, writing the journal; raise what a callback raised."""
+    terms = tuple(terms_of(d.instrument, d.bar_type, settings.venue) for d in data)
+    components = make_components(
+        settings,
+        terms=terms,
+        style=simulated_style(settings.venue),
+        journal=journal,
+        history={d.bar_type: d.history for d in data},
+    )
+    engine = _engine(settings, terms)
+    try:
+        add_venue(engine, settings, terms)
+        _add_data(engine, data)
+        _add_components(engine, components)
+        engine.run()
+        components.faults.raise_first()
+        _check_it_ran_through(engine, data)
+        return Outcome(iterations=engine.iteration, model=components.model)
+    finally:
+        engine.dispose()
+
+
+def _check_it_ran_through(engine: BacktestEngine, data: tuple[MarketData, ...]) -> None:
+    """Raise where the engine stopped by itself: it logs its own errors and returns normally."""
+    last = max(market.bars[-1].ts_event for market in data)
+    reached = engine.backtest_end
+    if reached is None or reached < last:
+        raise BacktestError(f"the engine stopped at {reached}, the data ends at {last}")
+
+
+def simulated_style(venue: VenueSettings) -> VenueStyle:
+    """Say how exits behave at the engine's simulated venue."""
+    return VenueStyle(
+        link_stop=True, shrinks_exits=True, slippage_charged=venue.slippage_percent / _HUNDRED
+    )
+
+
+def _engine(settings: Settings, terms: tuple[Terms, ...]) -> BacktestEngine:
+    config = BacktestEngineConfig(
+        bypass_logging=True,
+        logging=LoggerConfig(stdout_level=LogLevel.ERROR),
+        run_analysis=False,
+        shutdown_on_error=True,
+        risk_engine=engine_risk(settings.risk, terms),
+    )
+    return BacktestEngine(config)
+
+
+def add_venue(engine: BacktestEngine, settings: Settings, terms: tuple[Terms, ...]) -> None:
+    """Add the simulated venue with the costs and delays of the settings.
+
+    The account is a margin account also for spot: spot is only ever bought for less than the
+    equity, and exits may rest beside each other without locking the same coins twice.
+    """
+    venue, currency = settings.venue, Currency.from_str(settings.currency)
+    for term in terms:
+        instrument_currency = term.quote_currency
+        if instrument_currency != currency.code:
+            raise BacktestError(
+                f"instrument {term.instrument_id} is quoted in {instrument_currency}, "
+                f"the account is in {currency.code}"
+            )
+    latency = StaticLatencyModel(venue.latency_ms * _MILLISECOND) if venue.latency_ms else None
+    engine.add_venue(
+        terms[0].instrument_id.venue,
+        OmsType.NETTING,
+        AccountType.MARGIN,
+        [Money(float(settings.capital), currency)],
+        base_currency=currency,
+        default_leverage=venue.leverage,
+        fill_model=OwnPriceFillModel(),
+        fee_model=CostModel(
+            maker=venue.maker_fee_percent / _HUNDRED,
+            taker=venue.taker_fee_percent / _HUNDRED,
+            slippage=venue.slippage_percent / _HUNDRED,
+        ),
+        latency_model=latency,
+        reject_stop_orders=False,
+    )
+
+
+def _add_data(engine: BacktestEngine, data: tuple[MarketData, ...]) -> None:
+    for market in data:
+        engine.add_instrument(market.instrument)
+        engine.add_data(market.bars, sort=False)
+        if market.funding:
+            engine.add_data(market.funding, sort=False)
+    engine.sort_data()
+
+
+def _add_components(engine: BacktestEngine, components: Components) -> None:
+    actors: tuple[Any, ...] = components.actors
+    for actor in actors:
+        engine.add_actor(actor)
+    engine.add_strategy(components.strategy)
