@@ -122,11 +122,12 @@ def replace_files(folder: Path, held: Sequence[Piece], table: pa.Table) -> None:
     target = folder / _name(table)
     temporary = target.with_suffix(".tmp")
     pq.write_table(_filed(table), temporary, compression="zstd", use_dictionary=False)
-    if held and held[0].path != target:
-        held[0].path.rename(target)
+    others = [piece.path for piece in held if piece.path != target]
+    if others and not target.exists():
+        others.pop(0).rename(target)
     temporary.rename(target)
-    for piece in held[1:]:
-        piece.path.unlink()
+    for path in others:
+        path.unlink()
 
 
 def _filed(table: pa.Table) -> pa.Table:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -177,20 +178,15 @@ def ingest(
     Raises CatalogError naming the first file that cannot be held.
     """
     refuse_synthetic(root)
-    quiet = console is None
-    plans = [
-        inspect(source) for source in track(sources, "Checking", console=console, disable=quiet)
-    ]
+    bar = partial(track, console=console, disable=console is None, transient=True)
+    plans = [inspect(source) for source in bar(sources, "Checking")]
     by_instrument: dict[str, list[Plan]] = {}
     for plan in plans:
         by_instrument.setdefault(plan.source.instrument_id, []).append(plan)
     known = [define(name, group, tick, lot) for name, group in by_instrument.items()]
     with writing(root):
         write_instruments(root, known)
-        return [
-            write(root, plan, close_stamped=close_stamped)
-            for plan in track(plans, "Writing", console=console, disable=quiet)
-        ]
+        return [write(root, plan, close_stamped=close_stamped) for plan in bar(plans, "Writing")]
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -39,6 +39,7 @@ class Exchange(Protocol):
 
     id: str
     timeframes: Mapping[str, object]
+    enableLastJsonResponse: bool  # noqa: N815 - ccxt's name
     last_json_response: object
     last_response_headers: Mapping[str, str] | None
 
@@ -168,6 +169,7 @@ class Line:
     def __init__(self, exchange: Exchange, profile: VenueProfile, patience: Patience) -> None:
         import ccxt  # the exchange is one of its classes, so it is there
 
+        exchange.enableLastJsonResponse = True  # tells an empty answer from a web page
         self._exchange = exchange
         self._passing: type[Exception] = ccxt.OperationFailed
         self._final: type[Exception] = ccxt.BaseError

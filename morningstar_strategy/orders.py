@@ -1,5 +1,6 @@
 """The only writer of engine state: carries out what the gate approved and tends brackets."""
 
+from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -34,7 +35,7 @@ from morningstar_strategy.snapshot import Terms
 from morningstar_strategy.tickets import Order, Tickets, price_of, quantity_of
 
 _MAX_PASSES: Final = 8
-_KEEP_CLOSED_SECS: Final = 3_600
+_KEEP_CLOSED_NS: Final = 3_600_000_000_000
 _SETTLED: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 _REFUSED: Final = (OrderStatus.REJECTED, OrderStatus.DENIED)
 
@@ -70,6 +71,8 @@ class Orders:
         self._cache = cache
         self._factory = factory
         self._tickets = Tickets(strategy=strategy, factory=factory)
+        self._ended: deque[tuple[int, str]] = deque()  # (time, order id), to be dropped
+        self.restless: set[str] = set()  # instruments whose orders may not be as they should
         self._tending: set[str] = set()
         self._again: set[str] = set()
 
@@ -120,6 +123,7 @@ class Orders:
         An event that arrives while orders are being sent asks for one more pass.
         """
         name = terms.instrument_id.value
+        self.restless.add(name)
         if name in self._tending:
             self._again.add(name)
             return
@@ -139,7 +143,11 @@ class Orders:
         if ledger.called_off or ledger.exited > 0:
             self._cancel(entry)
         if ledger.open_quantity > 0:
-            for change in changes(self._bracket(ledger, terms)):
+            bracket = self._bracket(ledger, terms)
+            needed = changes(bracket)
+            if not needed and bracket.is_settled:
+                self.restless.discard(name)
+            for change in needed:
                 self._apply(change, name, terms)
         elif entry.is_closed:
             for order in self._alive(ledger):
@@ -153,18 +161,21 @@ class Orders:
         """Say whether the venue or the engine refused the entry."""
         return self._order(ledger.entry_ref).status in _REFUSED
 
-    def forget(self, name: str) -> None:
-        """Take an ended plan out of the book."""
-        del self.book[name]
+    def forget(self, name: str, *, now_ns: int) -> None:
+        """Take an ended plan out of the book; a later `sweep` drops its orders."""
+        self._ended.extend((now_ns, ref.order_id) for ref in self.book.pop(name).orders)
+        self.restless.discard(name)
 
     def sweep(self, *, now_ns: int) -> None:
-        """Drop orders that closed a while ago from the engine's cache.
+        """Drop the orders of plans that ended a while ago from the engine's cache.
 
-        The engine walks over the closed orders of an instrument, so keeping them makes every
-        later bar slower; the journal holds what they did. The delay is there because the engine
-        may still have an event for an order that has just closed.
+        The engine walks over closed orders and copies all states of an account, so keeping them
+        makes every later bar slower; the journal holds what happened. The delay is there because
+        the engine may still have an event for an order that has just closed.
         """
-        self._cache.purge_closed_orders(now_ns, buffer_secs=_KEEP_CLOSED_SECS)
+        while self._ended and now_ns - self._ended[0][0] > _KEEP_CLOSED_NS:
+            self._cache.purge_order(ClientOrderId(self._ended.popleft()[1]))
+        self._cache.purge_account_events(now_ns, lookback_secs=0)
 
     def flatten(self, terms: Terms) -> None:
         """Close at market whatever is held of an instrument."""

@@ -64,10 +64,9 @@ class Reader:
         money: Money | None = self._portfolio.equity(self._venue).get(self._currency)
         return Decimal(0) if money is None else money.as_decimal()
 
-    def balance(self) -> Decimal:
-        """Give the account's balance without unrealized results."""
-        account = self._portfolio.account(self._venue)
-        money: Money | None = None if account is None else account.balance_total(self._currency)
+    def unrealized(self) -> Decimal:
+        """Give the unrealized result of all positions, in account currency."""
+        money: Money | None = self._portfolio.unrealized_pnls(self._venue).get(self._currency)
         return Decimal(0) if money is None else money.as_decimal()
 
     def price(self, terms: Terms) -> tuple[Decimal, int] | None:

@@ -21,7 +21,14 @@ from morningstar_strategy.core.records import (
     of_ruling,
 )
 from morningstar_strategy.core.review import Assessment
-from morningstar_strategy.core.risk import AccountRisk, Approved, account_risk, rule_on
+from morningstar_strategy.core.risk import (
+    AccountRisk,
+    Approved,
+    Denied,
+    Ruling,
+    account_risk,
+    rule_on,
+)
 from morningstar_strategy.core.state import Active, Flat, Pending
 from morningstar_strategy.faults import Faults, guarded
 from morningstar_strategy.orders import Orders, VenueStyle
@@ -77,6 +84,7 @@ class MorningstarStrategy(Strategy):
         self._observed_ns = 0
         self._marked_ns = 0
         self._halted = ""
+        self._denied: dict[str, str] = {}
         self._level = AccountRisk.SAFE
 
     @guarded
@@ -111,11 +119,13 @@ class MorningstarStrategy(Strategy):
         if now_ns > self._observed_ns:
             self._observe(now_ns)
         ledger = self._orders.book.get(name)
-        if ledger is not None and isinstance(ledger.trade, Active):
+        if ledger is not None and name in self._orders.restless:
             self._tend(name)
             ledger = self._orders.book.get(name)
         trade = Flat() if ledger is None else ledger.trade
-        if not is_idle(assessment, trade, now_ns=now_ns, policy=self._mandate.decision):
+        if is_idle(assessment, trade, now_ns=now_ns, policy=self._mandate.decision):
+            self._denied.pop(name, None)
+        else:
             self._act(assessment, name, now_ns)
 
     def _act(self, assessment: Assessment, name: str, now_ns: int) -> None:
@@ -126,6 +136,8 @@ class MorningstarStrategy(Strategy):
             return
         command = decide(assessment, now, self._mandate.decision)
         ruling = rule_on(command, now, self._mandate.risk, self.memory)
+        if self._repeats(ruling, name):
+            return
         self._record(of_assessment(assessment))
         self._record(of_command(command, ts_event=now_ns, instrument_id=name))
         self._record(of_ruling(ruling, ts_event=now_ns, instrument_id=name, equity=now.equity))
@@ -135,6 +147,13 @@ class MorningstarStrategy(Strategy):
             if opened is not None and isinstance(now.trade, Flat):
                 self._record(of_plan(Pending(plan=opened.plan), ts_event=now_ns))
             self._settle(name)
+
+    def _repeats(self, ruling: Ruling, name: str) -> bool:
+        """Say whether a denial repeats the instrument's last one; only the first is told."""
+        rule = ruling.rule if isinstance(ruling, Denied) else ""
+        repeated = rule != "" and self._denied.get(name) == rule
+        self._denied[name] = rule
+        return repeated
 
     # ------------------------------------------------------------ equity and halts
 
@@ -165,7 +184,7 @@ class MorningstarStrategy(Strategy):
         exposure = self._reader.exposure(self._terms)
         fields: dict[str, Value] = {
             "equity": f"{equity:f}",
-            "balance": f"{self._reader.balance():f}",
+            "balance": f"{equity - self._reader.unrealized():f}",
             "exposure": {name: f"{value:f}" for name, value in exposure.items()},
             "drawdown": f"{self.memory.drawdown(equity):.8f}",
             "risk": self._account_risk(now_ns).value,
@@ -197,13 +216,15 @@ class MorningstarStrategy(Strategy):
         self._tell(Kind.FILL, event.ts_event, name, _fill_fields(fill, booked, ref.role, event))
         if isinstance(ledger.trade, Pending) and isinstance(booked.trade, Active):
             self._record(of_plan(booked.trade, ts_event=event.ts_event))
-        if self._needs_tending(booked, ref.role):
+        if self._can_wait(booked, ref.role):
+            self._orders.restless.add(name)
+        else:
             self._tend(name)
 
-    def _needs_tending(self, ledger: Ledger, role: Role) -> bool:
+    def _can_wait(self, ledger: Ledger, role: Role) -> bool:
         """Leave a partial exit to the next bar where the venue cuts the other exits itself."""
         exited = role is not Role.ENTRY
-        return not (exited and ledger.open_quantity > 0 and self._mandate.style.shrinks_exits)
+        return exited and ledger.open_quantity > 0 and self._mandate.style.shrinks_exits
 
     def _refuse_stray_fill(self, event: OrderFilled) -> None:
         """Close a fill that belongs to no open plan: nothing may stay unprotected."""
@@ -299,7 +320,7 @@ class MorningstarStrategy(Strategy):
             return
         now_ns = self._clock.timestamp_ns()
         ended = ledger.ended(now_ns=now_ns, entry_rejected=self._orders.entry_was_refused(ledger))
-        self._orders.forget(name)
+        self._orders.forget(name, now_ns=now_ns)
         self._record(of_plan(ended, ts_event=now_ns))
         if ledger.last_exit is Role.STOP:
             until_ns = now_ns + self._mandate.decision.cooldown_secs * _SECOND

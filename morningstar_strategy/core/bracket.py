@@ -86,6 +86,12 @@ class Bracket:
     closing: bool
     close_working: bool
 
+    @property
+    def is_settled(self) -> bool:
+        """Say whether the venue has confirmed every exit and none is still to be sent."""
+        targets = (target for target in self.working_targets if target is not None)
+        return not self.closing and all(exit_.settled for exit_ in (*self.stops, *targets))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceStop:

@@ -20,7 +20,7 @@ class SizingPolicy:
     confidence `least_share` of it.
     """
 
-    target_volatility_percent: Decimal = Decimal("0.3")
+    target_volatility_percent: Decimal = Decimal("0.1")
     horizon_bars: int = 96
     max_size_percent: Decimal = Decimal(15)
     full_confidence: float = 0.9

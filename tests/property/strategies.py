@@ -1,6 +1,6 @@
 """Markets, plans, snapshots, limits and memories for the laws: realistic ones, and nasty ones."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -17,7 +17,6 @@ from morningstar_strategy.core.commands import (
 )
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory
 from morningstar_strategy.core.prediction import Prediction
-from morningstar_strategy.core.risk import Approved, Ruling, rule_on
 from morningstar_strategy.core.state import (
     Active,
     Flat,
@@ -26,13 +25,11 @@ from morningstar_strategy.core.state import (
     Pending,
     Plan,
     Snapshot,
-    Trade,
 )
 
 DAY_NS: Final = 86_400_000_000_000
 NOW_NS: Final = 20_000 * DAY_NS + 3_600_000_000_000
 NAMES: Final = tuple(f"{coin}USDT-PERP.BINANCE" for coin in ("BTC", "ETH", "SOL", "BNB", "XRP"))
-
 
 
 def numbers(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
@@ -74,7 +71,7 @@ def markets(
     return parts.map(lambda drawn: _market(name, *drawn))
 
 
-def _market(  # noqa: PLR0913 - one argument for each part that is drawn
+def _market(
     name: str,
     exponent: int,
     ticks_of: int,
@@ -151,13 +148,19 @@ def shapes(*, style: str = "any", aligned: bool = False) -> st.SearchStrategy[Sh
         Shape,
         direction=DIRECTIONS,
         entry={"any": st.none() | offset, "market": st.none(), "limit": offset}[style],
-        aligned=st.just(True) if aligned else st.booleans(),  # noqa: FBT003 - a value to draw
+        aligned=st.just(True) if aligned else st.booleans(),
         stop=st.integers(1, 75),
         targets=st.lists(st.integers(1, 200), min_size=1, max_size=5),
         weights=st.none() | st.lists(st.integers(1, 50), min_size=4, max_size=4),
         size=st.sampled_from((500, 1_000, 1_500, 10_000)) | st.integers(1, 10_000),
         expires=st.none() | st.integers(1, 10**9 - 1),
     )
+
+
+def fractions_of(count: int) -> st.SearchStrategy[tuple[Decimal, ...]]:
+    """Draw nothing, or as many positive fractions that sum to one exactly."""
+    parts = st.lists(numbers(1, 199, 3), min_size=count - 1, max_size=count - 1)
+    return st.just(()) | parts.map(lambda drawn: (*drawn, 1 - sum(drawn, Decimal(0))))
 
 
 def plans(market: Market | None = None) -> st.SearchStrategy[PlanTrade]:
@@ -227,14 +230,14 @@ def risk_limits() -> st.SearchStrategy[RiskLimits]:
     names = (*percents, "max_open_plans", "max_order_notional", "max_price_age_secs", "correlated")
     return st.tuples(
         *(numbers(low, high, 2) for low, high in percents.values()),
-        st.integers(4, 7),
+        st.sampled_from((5, 5, 6, 6, 7)),
         st.sampled_from([Decimal(10) ** n for n in range(2, 8)]) | numbers(50, 10**7, 0),
         st.integers(1, 3_600),
         _GROUPS,
     ).map(lambda drawn: RiskLimits(**dict(zip(names, drawn, strict=True))))
 
 
-_MEMORY_PARTS: Final = (
+MEMORY_PARTS: Final = (
     st.integers(0, 1_060),
     st.integers(0, 1),
     st.integers(0, 1_015),
@@ -244,10 +247,10 @@ _MEMORY_PARTS: Final = (
 
 def memories(equity: Decimal) -> st.SearchStrategy[RiskMemory]:
     """Draw a memory without halts: a peak and a day's start a little above or below."""
-    return st.tuples(*_MEMORY_PARTS).map(lambda drawn: _memory(equity, *drawn))
+    return st.tuples(*MEMORY_PARTS).map(lambda drawn: build_memory(equity, *drawn))
 
 
-def _memory(
+def build_memory(
     equity: Decimal, peak: int, days: int, start: int, cooldowns: tuple[tuple[str, int], ...]
 ) -> RiskMemory:
     return RiskMemory(
@@ -258,13 +261,18 @@ def _memory(
     )
 
 
+_ALIGNED: Final = shapes(aligned=True)
+_LOTS: Final = st.integers(1, 10_000)
+_BOOLEANS: Final = st.booleans()
+
+
 @st.composite
 def trades(draw: st.DrawFn, market: Market) -> Pending | Active:
     """Draw a plan that is pending or active on the market."""
-    setup = draw(shapes(aligned=True)).on(market)
-    quantity = draw(st.integers(1, 10_000)) * market.lot
+    setup = draw(_ALIGNED).on(market)
+    quantity = draw(_LOTS) * market.lot
     plan = Plan(order_id="P-1", setup=setup, quantity=quantity, planned_ns=NOW_NS, reason="drawn")
-    if draw(st.booleans()):
+    if draw(_BOOLEANS):
         return Pending(plan=plan)
     return Active(
         plan=plan,
@@ -273,155 +281,27 @@ def trades(draw: st.DrawFn, market: Market) -> Pending | Active:
         open_quantity=quantity,
         stop_loss_price=setup.stop_loss_price,
         take_profit_prices=setup.take_profit_prices,
-        closing=draw(st.booleans()),
+        closing=draw(_BOOLEANS),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Everything the gate looks at."""
-
-    plan: PlanTrade
-    now: Snapshot
-    limits: RiskLimits
-    memory: RiskMemory
-
-    def ruling(self) -> Ruling:
-        """Let the gate rule on the plan."""
-        return rule_on(self.plan, self.now, self.limits, self.memory)
-
-    def quantity(self) -> Decimal:
-        """Give the approved quantity, zero where the plan is denied."""
-        return quantity_in(self.ruling())
-
-
-def quantity_in(ruling: Ruling) -> Decimal:
-    """Give the approved quantity, zero where the plan is denied."""
-    return ruling.quantity if isinstance(ruling, Approved) else Decimal(0)
-
-
-def scenes(
-    *, market: st.SearchStrategy[Market] | None = None, style: str = "any", aligned: bool = False
-) -> st.SearchStrategy[Scene]:
-    """Draw a coherent scene; the gate approves about three in four."""
-    return st.tuples(
-        snapshots(market),
-        shapes(style=style, aligned=aligned),
-        risk_limits(),
-        st.tuples(*_MEMORY_PARTS),
-    ).map(lambda drawn: _scene(*drawn))
-
-
-def _scene(
-    now: Snapshot,
-    shape: Shape,
-    limits: RiskLimits,
-    memory: tuple[int, int, int, tuple[tuple[str, int], ...]],
-) -> Scene:
-    plan = PlanTrade(trade_setup=shape.on(now.market))
-    return Scene(plan=plan, now=now, limits=limits, memory=_memory(now.equity, *memory))
-
-
-@st.composite
-def nasty_scenes(draw: st.DrawFn) -> Scene:
-    """Draw a scene with something wrong in it."""
-    scene = draw(scenes())
-    return draw(st.sampled_from(TROUBLES))(scene, draw)
-
-
-def _trouble_with_equity(scene: Scene, draw: st.DrawFn) -> Scene:
-    return replace(scene, now=replace(scene.now, equity=draw(NOT_POSITIVE)))
-
-
-def _trouble_with_size(scene: Scene, draw: st.DrawFn) -> Scene:
-    equity = Decimal(1).scaleb(draw(st.integers(-40, 40)))
-    return replace(scene, now=replace(scene.now, equity=equity))
-
-
-def _trouble_with_holdings(scene: Scene, draw: st.DrawFn) -> Scene:
-    found = tuple(
-        Holding(
-            instrument_id=name,
-            direction=draw(DIRECTIONS),
-            notional=Decimal(1).scaleb(draw(st.integers(-40, 40))),
-            unrealized=Decimal(draw(st.sampled_from((-1, 1)))).scaleb(draw(st.integers(-40, 40))),
-        )
-        for name in draw(st.lists(st.sampled_from(NAMES), max_size=8))
-    )
-    return replace(scene, now=replace(scene.now, holdings=found))
-
-
-def _trouble_with_time(scene: Scene, draw: st.DrawFn) -> Scene:
-    moved = NOW_NS + draw(st.integers(-2 * DAY_NS, 2 * DAY_NS))
-    return replace(scene, now=replace(scene.now, ts_event=moved))
-
-
-def _trouble_with_memory(scene: Scene, draw: st.DrawFn) -> Scene:
-    memory = RiskMemory(
-        peak_equity=Decimal(1).scaleb(draw(st.integers(-40, 40))),
-        day=draw(st.integers(-1, 30_000)),
-        day_equity=Decimal(draw(st.integers(0, 1))).scaleb(draw(st.integers(-40, 40))),
-        halted=draw(st.sampled_from(("", "drawdown"))),
-        day_halted=draw(st.sampled_from(("", "daily loss"))),
-        cooldowns=((NAMES[0], draw(st.integers(0, 2 * NOW_NS))),),
-    )
-    return replace(scene, memory=memory)
-
-
-def _trouble_with_trade(scene: Scene, draw: st.DrawFn) -> Scene:
-    return replace(scene, now=replace(scene.now, trade=draw(trades(scene.now.market))))
-
-
-def _trouble_with_market(scene: Scene, draw: st.DrawFn) -> Scene:
-    wild = {name: Decimal(1).scaleb(draw(st.integers(-30, 30))) for name in ("price", "tick", "lot")}
-    kept = draw(st.sampled_from(("price", "tick", "lot")))
-    wild[kept] = getattr(scene.now.market, kept)
-    can_short = draw(st.booleans())
-    market = replace(
-        scene.now.market,
-        price=wild["price"],
-        tick=wild["tick"],
-        lot=wild["lot"],
-        can_short=can_short,
-    )
-    return replace(scene, now=replace(scene.now, market=market))
-
-
-def _trouble_with_plan(scene: Scene, draw: st.DrawFn) -> Scene:
-    return replace(scene, plan=draw(plans()))
-
-
-TROUBLES: Final = (
-    _trouble_with_equity,
-    _trouble_with_size,
-    _trouble_with_holdings,
-    _trouble_with_time,
-    _trouble_with_memory,
-    _trouble_with_trade,
-    _trouble_with_market,
-    _trouble_with_plan,
-)
-
-
-def any_scenes() -> st.SearchStrategy[Scene]:
-    """Draw a coherent scene or a nasty one."""
-    return scenes() | nasty_scenes()
 
 
 ORDER_IDS: Final = st.text(min_size=1, max_size=8)
 
 
-@st.composite
-def adjustments(draw: st.DrawFn) -> AdjustTrade:
+_PRICE: Final = numbers(1, 10**12, 6)
+
+
+def adjustments() -> st.SearchStrategy[AdjustTrade]:
     """Draw an adjustment with any prices."""
-    price = numbers(1, 10**12, 6)
-    targets = tuple(draw(st.lists(price, max_size=5)))
-    stop = draw(price if not targets else st.none() | price)
-    return AdjustTrade(
-        order_id=draw(ORDER_IDS),
-        new_stop_loss_price=stop,
-        new_take_profit_prices=targets,
-        reasoning=draw(st.text(max_size=5)),
+    reasons, targets = st.text(max_size=5), st.lists(_PRICE, min_size=1, max_size=5).map(tuple)
+    moves = st.tuples(_PRICE, st.just(())) | st.tuples(st.none() | _PRICE, targets)
+    return st.tuples(ORDER_IDS, moves, reasons).map(
+        lambda drawn: AdjustTrade(
+            order_id=drawn[0],
+            new_stop_loss_price=drawn[1][0],
+            new_take_profit_prices=drawn[1][1],
+            reasoning=drawn[2],
+        )
     )
 
 
@@ -435,22 +315,36 @@ def commands() -> st.SearchStrategy[TradeCommand]:
     )
 
 
-@st.composite
-def predictions(draw: st.DrawFn) -> Prediction:
+_SHARES: Final = st.floats(0.0, 1.0)
+_FORECASTS: Final = st.tuples(
+    _SHARES,
+    _SHARES,
+    _SHARES,
+    st.floats(1e-6, 0.2) | st.floats(0.0, 1e308),
+    st.floats(1e-6, 1e9),
+)
+
+
+def predictions() -> st.SearchStrategy[Prediction]:
     """Draw a forecast of any confidence and volatility."""
-    p_long = draw(st.floats(0.0, 1.0))
-    p_short = (1.0 - p_long) * draw(st.floats(0.0, 1.0))
+    return _FORECASTS.map(lambda drawn: _prediction(*drawn))
+
+
+def _prediction(
+    p_long: float, rest: float, confidence: float, volatility: float, price: float
+) -> Prediction:
+    p_short = (1.0 - p_long) * rest
     return Prediction(
         instrument_id=NAMES[0],
         ts_event=NOW_NS,
-        price=draw(st.floats(1e-6, 1e9)),
+        price=price,
         p_short=p_short,
         p_flat=max(1.0 - p_long - p_short, 0.0),
         p_long=p_long,
-        confidence=draw(st.floats(0.0, 1.0)),
-        volatility=draw(st.floats(1e-6, 0.2) | st.floats(0.0, 1e308)),
-        turbulence=draw(st.floats(0.0, 1.0)),
-        stop_distance=draw(st.floats(0.001, 0.5)),
-        target_distance=draw(st.floats(0.001, 2.0)),
+        confidence=confidence,
+        volatility=volatility,
+        turbulence=rest,
+        stop_distance=0.035,
+        target_distance=0.07,
         model="drawn",
     )

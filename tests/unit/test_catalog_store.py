@@ -316,8 +316,11 @@ def test_only_a_marked_catalog_is_synthetic(tmp_path: Path) -> None:
 
 
 def test_a_catalog_has_one_writer_at_a_time(tmp_path: Path) -> None:
-    with writing(tmp_path), pytest.raises(CatalogError, match="written by another"):
-        with writing(tmp_path):
-            pass
+    with (
+        writing(tmp_path),
+        pytest.raises(CatalogError, match="written by another"),
+        writing(tmp_path),
+    ):
+        pytest.fail("two writers at once")
     with writing(tmp_path):
         assert list_series(tmp_path) == ()

@@ -161,7 +161,7 @@ class BitgetRest:
         self.listings = listings
         self.now_ms = now_ms
         self.requests: list[tuple[float, str, dict[str, str]]] = []
-        self.faults: deque[Fault] = deque()  # taken by the next requests of `faulty`
+        self.faults: deque[Fault | None] = deque()  # one for each next request of `faulty`
         self.faulty = re.compile("candles|fund-rate")
         self.faults_given: list[Fault] = []
         chains = [{"chain": "BTC", **_CHAIN}]
@@ -209,7 +209,7 @@ class BitgetRest:
             self.requests.append((time.monotonic(), path, query))
             if self.faults and self.faulty.search(path):
                 fault = self.faults.popleft()
-                self.faults_given.append(fault)
+                self.faults_given += [fault] if fault else []
                 return fault
         return None
 
