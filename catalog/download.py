@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from catalog.decimals import from_text
-from catalog.errors import CatalogError
 from catalog.kinds import BARS, FUNDING
 from catalog.merging import IntArray
 from catalog.store import (
@@ -238,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         result = _run(args)
-    except (CatalogError, OSError) as e:
+    except (ValueError, OSError) as e:
         print(e, file=sys.stderr)
         return 2
     except VenueError as e:

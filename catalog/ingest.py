@@ -119,6 +119,7 @@ def define(
         tick=tick or step(price),
         lot=lot or step(size),
         fees=standard_fees(venue, perpetual=perpetual),
+        min_notional=Decimal(5) if "USD" in quote else None,  # the usual least order
     )
 
 
@@ -269,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             close_stamped=args.stamp == "close",
             console=None if args.json else Console(stderr=True),
         )
-    except (CatalogError, OSError) as e:
+    except (ValueError, OSError) as e:
         print(e, file=sys.stderr)
         return 2
     if args.json:

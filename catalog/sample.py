@@ -219,6 +219,8 @@ def replace_catalog(root: Path, *, seed: int, days: int) -> None:
 
     Raises CatalogError where something else than a synthetic catalog stands in that place.
     """
+    if root.name in ("", ".."):
+        raise CatalogError(f"catalog must be a folder with a name of its own, was {root}")
     if root.exists() and not is_synthetic(root) and (not root.is_dir() or any(root.iterdir())):
         raise CatalogError(f"{root} holds something else than a synthetic catalog: left as it is")
     building = root.with_name(root.name + ".building")
@@ -252,7 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         replace_catalog(args.catalog, seed=args.seed, days=args.days)
-    except (CatalogError, OSError) as e:
+    except (ValueError, OSError) as e:
         print(e, file=sys.stderr)
         return 2
     names = ", ".join(coin.name for coin in COINS)

@@ -110,7 +110,7 @@ def _series(folder: Path) -> Series:
 
 
 def _extent(piece: Piece) -> tuple[int, int, int]:
-    metadata = pq.ParquetFile(piece.path).metadata
+    metadata = pq.read_metadata(piece.path)
     column = metadata.schema.names.index("ts_event")
     groups = [
         metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, Protocol
+from typing import Protocol
 
 
 class Faults:
@@ -24,22 +24,19 @@ class _Guarded(Protocol):
     faults: Faults
 
 
-def guarded[S: _Guarded, **P](
-    callback: Callable[Concatenate[S, P], None],
-) -> Callable[Concatenate[S, P], None]:
+def guarded[S: _Guarded, *A](
+    callback: Callable[[S, *A], None],
+) -> Callable[[S, *A], None]:
     """Keep what a callback raises, and let nothing run after the first fault."""
 
     @wraps(callback)
-    def wrapped(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def wrapped(self: S, /, *args: *A) -> None:
         if self.faults.errors:
             return
         try:
-            callback(self, *args, **kwargs)
+            callback(self, *args)
         except Exception as e:
             self.faults.errors.append(e)
             raise
 
     return wrapped
-
-
-__all__ = ["Faults", "guarded"]

@@ -8,9 +8,10 @@ from typing import Any, Final, Self
 from nautilus_trader.model import Currency, FundingRateUpdate, OrderFilled, Venue
 from nautilus_trader.trading import Strategy, StrategyConfig
 
+from morningstar_strategy.core.commands import DoNothing
 from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle
 from morningstar_strategy.core.ledger import Fill, Ledger, Role
-from morningstar_strategy.core.limits import RiskLimits, RiskMemory, remember, rest
+from morningstar_strategy.core.limits import RiskLimits, RiskMemory, calm, remember, rest
 from morningstar_strategy.core.records import (
     Kind,
     Record,
@@ -36,7 +37,6 @@ from morningstar_strategy.snapshot import Reader, Terms
 from morningstar_strategy.topics import ASSESSMENT, RECORD
 
 _SECOND: Final = 1_000_000_000
-_DAY_NS: Final = 86_400 * _SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +81,11 @@ class MorningstarStrategy(Strategy):
         self.memory = RiskMemory() if memory is None else memory
         self._mandate = mandate
         self._terms: Mapping[str, Terms] = {t.instrument_id.value: t for t in mandate.terms}
-        self._observed_ns = 0
-        self._marked_ns = 0
+        self._observe_due_ns = 0
+        self._mark_due_ns = 0
+        self._calm = calm(self.memory, mandate.risk)
         self._halted = ""
-        self._denied: dict[str, str] = {}
+        self._idle_reason: dict[str, str] = {}
         self._level = AccountRisk.SAFE
 
     @guarded
@@ -99,14 +100,13 @@ class MorningstarStrategy(Strategy):
             strategy=self, cache=cache, factory=self.order_factory, style=mandate.style
         )
         for terms in mandate.terms:
-            self.subscribe_bars(terms.bar_type)
             self.subscribe_funding_rates(terms.instrument_id)
         self.subscribe_topic(ASSESSMENT, self.on_assessment)
 
     @guarded
     def on_stop(self) -> None:
         """Take the last mark of the equity; positions keep their stops."""
-        if self._observed_ns:
+        if self._observe_due_ns:
             self._mark(self._clock.timestamp_ns(), self._reader.equity())
 
     # ------------------------------------------------------------ decisions
@@ -116,7 +116,7 @@ class MorningstarStrategy(Strategy):
         """Decide on an assessment, let the gate rule, carry out what it approved."""
         name = assessment.prediction.instrument_id
         now_ns = self._clock.timestamp_ns()
-        if now_ns > self._observed_ns:
+        if now_ns >= self._observe_due_ns:
             self._observe(now_ns)
         ledger = self._orders.book.get(name)
         if ledger is not None and name in self._orders.restless:
@@ -124,7 +124,7 @@ class MorningstarStrategy(Strategy):
             ledger = self._orders.book.get(name)
         trade = Flat() if ledger is None else ledger.trade
         if is_idle(assessment, trade, now_ns=now_ns, policy=self._mandate.decision):
-            self._denied.pop(name, None)
+            self._idle_reason.pop(name, None)
         else:
             self._act(assessment, name, now_ns)
 
@@ -149,25 +149,34 @@ class MorningstarStrategy(Strategy):
             self._settle(name)
 
     def _repeats(self, ruling: Ruling, name: str) -> bool:
-        """Say whether a denial repeats the instrument's last one; only the first is told."""
-        rule = ruling.rule if isinstance(ruling, Denied) else ""
-        repeated = rule != "" and self._denied.get(name) == rule
-        self._denied[name] = rule
+        """Say whether again nothing came of the instrument's signal, for the same reason."""
+        match ruling:
+            case Denied(rule=rule):
+                why = rule
+            case Approved(command=DoNothing(reasoning=reasoning)):
+                why = reasoning
+            case _:
+                why = ""
+        repeated = why != "" and self._idle_reason.get(name) == why
+        self._idle_reason[name] = why
         return repeated
 
     # ------------------------------------------------------------ equity and halts
 
     def _observe(self, now_ns: int) -> None:
-        """Let risk see the equity once per moment in which it can have changed."""
-        quiet = not self._orders.book and now_ns // _DAY_NS == self.memory.day
-        due = now_ns >= self._marked_ns + self._mandate.equity_every_secs * _SECOND
-        self._observed_ns = now_ns
-        if quiet and not due:
+        """Let risk see the equity at its pace while something is held, and mark it when due."""
+        limits = self._mandate.risk
+        self._observe_due_ns = now_ns + limits.observe_every_secs * _SECOND
+        due = now_ns >= self._mark_due_ns
+        if not (self._orders.book or due):
             return
         equity = self._reader.equity()
-        self.memory = remember(self.memory, equity=equity, now_ns=now_ns, limits=self._mandate.risk)
-        self._tell_halts(now_ns)
+        if not self._calm.holds(equity, now_ns=now_ns):
+            self.memory = remember(self.memory, equity=equity, now_ns=now_ns, limits=limits)
+            self._calm = calm(self.memory, limits)
+            self._tell_halts(now_ns)
         if due:
+            self._mark_due_ns = now_ns + self._mandate.equity_every_secs * _SECOND
             self._mark(now_ns, equity)
             self._orders.sweep(now_ns=now_ns)
 
@@ -180,7 +189,6 @@ class MorningstarStrategy(Strategy):
             self.log.warning(f"No new risk: {halted}" if halted else "New risk is allowed again")
 
     def _mark(self, now_ns: int, equity: Decimal) -> None:
-        self._marked_ns = now_ns
         exposure = self._reader.exposure(self._terms)
         fields: dict[str, Value] = {
             "equity": f"{equity:f}",

@@ -351,7 +351,7 @@ class _Fields:
         value = self.number(name, required=False)
         if value is None:
             return None
-        if not value.is_finite() or value != value.to_integral_value() or abs(value) >= 10**9:
+        if not -(10**9) < value < 10**9 or value != value.to_integral_value():
             raise CommandError(f"{name} must be a whole number of seconds, was {value!s:.80}")
         return int(value)
 

@@ -22,6 +22,7 @@ from morningstar_strategy.core.state import Active, Flat, Market, Pending, Snaps
 
 _SECOND: Final = 1_000_000_000
 _HUNDRED: Final = Decimal(100)
+_EARLY: Final = 1.0 - 1e-9
 
 
 class EntryStyle(StrEnum):
@@ -125,8 +126,8 @@ def is_idle(assessment: Assessment, trade: Trade, *, now_ns: int, policy: Decisi
         case Pending() as pending:
             return not _calls_off(assessment, pending, now_ns, policy)
         case Active() as active:
-            return not _closes(assessment, active, now_ns, policy) and not _breaks_even(
-                active, Decimal(str(assessment.prediction.price)), policy
+            return not _closes(assessment, active, now_ns, policy) and not _may_break_even(
+                active, assessment.prediction.price, policy
             )
 
 
@@ -267,6 +268,15 @@ def _closes(assessment: Assessment, active: Active, now_ns: int, policy: Decisio
     if _opposes(assessment, active.plan.direction, policy):
         return "opposite signal"
     return ""
+
+
+def _may_break_even(active: Active, price: float, policy: DecisionPolicy) -> bool:
+    """Say in floats, a hair too early rather than too late, whether `_breaks_even` can hold."""
+    if active.closing or policy.break_even_after_percent == 0:
+        return False
+    entry = float(active.entry_price)
+    gain = active.plan.direction.sign * (price - entry) * 100.0
+    return gain >= entry * float(policy.break_even_after_percent) * _EARLY
 
 
 def _breaks_even(active: Active, price: Decimal, policy: DecisionPolicy) -> bool:

@@ -27,6 +27,7 @@ class RiskLimits:
     max_open_plans: int = 5
     max_order_notional: Decimal = Decimal(100_000)  # account currency
     max_price_age_secs: int = 900
+    observe_every_secs: int = 300  # while something is held; every ruling looks anew anyway
     correlated: tuple[tuple[str, ...], ...] = ()  # groups of instrument ids; empty: all are one
 
     def __post_init__(self) -> None:
@@ -38,8 +39,10 @@ class RiskLimits:
             raise ValueError(f"max_open_plans must be positive, was {self.max_open_plans}")
         if not is_money(self.max_order_notional):
             raise ValueError(f"max_order_notional must be positive, was {self.max_order_notional}")
-        if not self.max_price_age_secs > 0:
-            raise ValueError(f"max_price_age_secs must be positive, was {self.max_price_age_secs}")
+        for name in ("max_price_age_secs", "observe_every_secs"):
+            secs: int = getattr(self, name)
+            if not secs > 0:
+                raise ValueError(f"{name} must be positive, was {secs}")
         if self.warn_drawdown_percent > self.max_drawdown_percent:
             raise ValueError(
                 f"warn_drawdown_percent must not exceed max_drawdown_percent "
@@ -142,3 +145,23 @@ def remember(memory: RiskMemory, *, equity: Decimal, now_ns: int, limits: RiskLi
         max_drawdown=limits.max_drawdown_percent / _HUNDRED,
         max_daily_loss=limits.max_daily_loss_percent / _HUNDRED,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calm:
+    """Range of equity, floor excluded, and the day in which `remember` changes nothing."""
+
+    floor: Decimal
+    ceiling: Decimal
+    day: int
+
+    def holds(self, equity: Decimal, *, now_ns: int) -> bool:
+        """Say whether nothing needs to be remembered."""
+        return self.floor < equity <= self.ceiling and now_ns // _DAY_NS == self.day
+
+
+def calm(memory: RiskMemory, limits: RiskLimits) -> Calm:
+    """Give the range of equity that neither makes a peak nor breaches a limit."""
+    by_peak = memory.peak_equity * (1 - limits.max_drawdown_percent / _HUNDRED)
+    by_day = memory.day_equity * (1 - limits.max_daily_loss_percent / _HUNDRED)
+    return Calm(floor=max(by_peak, by_day), ceiling=memory.peak_equity, day=memory.day)

@@ -32,20 +32,32 @@ class Prediction:
     model: str
 
     def __post_init__(self) -> None:
-        if not abs(self.p_short + self.p_flat + self.p_long - 1.0) <= _TOLERANCE:
-            total = self.p_short + self.p_flat + self.p_long
-            raise ValueError(f"p_short + p_flat + p_long must be 1, was {total}")
-        if min(self.p_short, self.p_flat, self.p_long) < 0.0:
-            raise ValueError(f"p_short, p_flat, p_long must not be negative, were {self.odds}")
+        p_short, p_flat, p_long = self.p_short, self.p_flat, self.p_long
+        sound = (
+            -_TOLERANCE <= p_short + p_flat + p_long - 1.0 <= _TOLERANCE
+            and p_short >= 0.0 <= p_flat
+            and p_long >= 0.0 <= self.confidence <= 1.0
+            and 0.0 <= self.turbulence <= 1.0
+            and 0.0 < self.price < math.inf
+            and 0.0 <= self.volatility < math.inf
+            and 0.0 < self.stop_distance < 1.0
+            and 0.0 < self.target_distance < math.inf
+        )
+        if not sound:
+            raise ValueError(self._fault())
+
+    def _fault(self) -> str:
+        total = self.p_short + self.p_flat + self.p_long
+        if not (abs(total - 1.0) <= _TOLERANCE and min(self.odds) >= 0.0):
+            return f"p_short, p_flat, p_long must be probabilities that sum to 1, were {self.odds}"
         if not (0.0 <= self.confidence <= 1.0 and 0.0 <= self.turbulence <= 1.0):
             both = (self.confidence, self.turbulence)
-            raise ValueError(f"confidence and turbulence must be in [0, 1], were {both}")
+            return f"confidence and turbulence must be in [0, 1], were {both}"
         if not (0.0 < self.price < math.inf and 0.0 <= self.volatility < math.inf):
             both = (self.price, self.volatility)
-            raise ValueError(f"price must be positive and volatility not negative, were {both}")
-        if not (0.0 < self.stop_distance < 1.0 and 0.0 < self.target_distance < math.inf):
-            both = (self.stop_distance, self.target_distance)
-            raise ValueError(f"stop_distance and target_distance must be positive, were {both}")
+            return f"price must be positive and volatility not negative, were {both}"
+        both = (self.stop_distance, self.target_distance)
+        return f"stop_distance must be in (0, 1) and target_distance positive, were {both}"
 
     @property
     def odds(self) -> tuple[float, float, float]:

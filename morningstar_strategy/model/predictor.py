@@ -27,19 +27,21 @@ class BaselinePredictor:
         self, instrument_id: str, ts_event: int, price: float, vector: FloatArray
     ) -> Prediction:
         """Apply the rule to one feature vector (shape [F])."""
-        signal = self._signal(vector)
+        p_short, p_flat, p_long, confidence, volatility, turbulence, stop, target = self._signal(
+            vector
+        )
         return Prediction(
             instrument_id=instrument_id,
             ts_event=ts_event,
             price=price,
-            p_short=signal.p_short,
-            p_flat=signal.p_flat,
-            p_long=signal.p_long,
-            confidence=signal.confidence,
-            volatility=signal.volatility,
-            turbulence=signal.turbulence,
-            stop_distance=signal.stop_distance,
-            target_distance=signal.target_distance,
+            p_short=p_short,
+            p_flat=p_flat,
+            p_long=p_long,
+            confidence=confidence,
+            volatility=volatility,
+            turbulence=turbulence,
+            stop_distance=stop,
+            target_distance=target,
             model=self._model,
         )
 

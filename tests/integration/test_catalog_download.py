@@ -1,16 +1,10 @@
 """Download from a local server that speaks Bitget's REST, with ccxt's unmodified class."""
 
 import builtins
-import os
 import random
 import re
-import shutil
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import download as command
-from catalog.download import Fetched, Wish, download, missing
+from catalog.download import Wish, download, missing
 from catalog.store import (
     CatalogError,
     bar_type,
@@ -39,72 +33,29 @@ from catalog.venue import VENUES, Patience, VenueError, open_exchange
 from tests.catalogs import content
 from tests.venue.bitget_rest import (
     EIGHT_HOURS_MS,
-    BitgetRest,
+    PASSING,
     Fault,
-    Listing,
     perp,
     redirect,
-    spot,
 )
-
-STEP_MS = 300_000
-DAY_MS = 86_400_000
-NOW_MS = 1_709_251_323_456  # 2024-03-01 00:02:03.456, within a bar
-PERP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
-FIVE_MINUTES = bar_type("BTCUSDT-PERP.BITGET", "5m")
-DEADLINE_SECS = 60.0
-
-
-class Session:
-    """One catalog and one venue; every call is a new download with a new ccxt object."""
-
-    def __init__(self, root: Path, venue: BitgetRest) -> None:
-        self.root = root
-        self.venue = venue
-        self.slept: list[float] = []
-        self.reports: list[tuple[str, int, int]] = []
-        self.keep_rate_limit = False
-
-    def run(self, *symbols: str, interval: str = "5m", since: int, **wish: Any) -> list[Fetched]:
-        exchange: Any = open_exchange("bitget")
-        redirect(exchange, self.venue.port)
-        exchange.enableRateLimit = self.keep_rate_limit
-        return download(
-            self.root,
-            exchange,
-            VENUES["bitget"],
-            Wish(symbols=symbols or (PERP,), interval=interval, since_ms=since, **wish),
-            patience=Patience(dice=random.Random(1), sleep=self.slept.append),
-            clock_ms=self.venue.now_ms,
-            report=lambda *progress: self.reports.append(progress),
-        )
-
-    def opens(self, name: str = FIVE_MINUTES) -> list[int]:
-        """List the opens of the stored bars in ms."""
-        return [bar.ts_event // 1_000_000 - STEP_MS for bar in load_bars(self.root, name)]
-
-
-type Open = Callable[..., Session]
+from tests.venue.downloads import (
+    DAY_MS,
+    FIVE_MINUTES,
+    NOW_MS,
+    PERP,
+    SPOT,
+    STEP_MS,
+    Open,
+    grid,
+    sessions,
+)
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Open]:
     """Open sessions, and close their servers after the test."""
-    running: list[BitgetRest] = []
-
-    def start(*listings: Listing, now_ms: Callable[[], int] = lambda: NOW_MS) -> Session:
-        venue = BitgetRest(*(listings or (perp(), spot())), now_ms=now_ms)
-        running.append(venue.__enter__())
-        return Session(tmp_path / f"catalog{len(running)}", venue)
-
-    yield start
-    for venue in running:
-        venue.__exit__(None, None, None)
-
-
-def grid(since: int, end: int) -> list[int]:
-    """List the opens of all closed bars."""
-    return list(range(-(-since // STEP_MS) * STEP_MS, end // STEP_MS * STEP_MS, STEP_MS))
+    with sessions(tmp_path) as start:
+        yield start
 
 
 @given(
@@ -208,7 +159,7 @@ def test_a_second_run_asks_for_nothing_and_changes_no_byte(session: Open) -> Non
 def test_faults_are_waited_out_and_leave_no_trace(session: Open) -> None:
     calm, rough = session(), session()
     calm.run(since=NOW_MS - 5 * DAY_MS)
-    rough.venue.faults.extend([*Fault, None, None, *reversed(Fault), None, *Fault])
+    rough.venue.faults.extend([*PASSING, None, None, *reversed(PASSING), None, *PASSING])
     rough.run(since=NOW_MS - 5 * DAY_MS)
     assert len(rough.venue.faults_given) == len(rough.slept) == 12
     assert content(rough.root) == content(calm.root)
@@ -242,7 +193,7 @@ def test_holes_and_an_empty_tail_of_the_venue_stay_holes(session: Open) -> None:
     holes = set(grid(since + DAY_MS, since + 2 * DAY_MS))  # a whole page and more
     listing = perp()
     listing.holes = holes | {since + 3 * DAY_MS}
-    listing.last_ms = NOW_MS - DAY_MS
+    listing.last_ms = NOW_MS // DAY_MS * DAY_MS - DAY_MS
     here = session(listing)
     here.run(since=since)
     wanted = [o for o in grid(since, listing.last_ms) if o not in listing.holes]
@@ -379,72 +330,25 @@ def test_bad_usage_exits_with_two(wrong: list[str]) -> None:
     assert e.value.code == 2
 
 
-CHILD = """
-import random, sys, time
-from pathlib import Path
-from catalog.download import Wish, download
-from catalog.venue import VENUES, Patience, open_exchange
-from tests.venue.bitget_rest import redirect
-root, port, now, since = Path(sys.argv[1]), *map(int, sys.argv[2:])
-exchange = open_exchange("bitget")
-redirect(exchange, port)
-download(
-    root, exchange, VENUES["bitget"],
-    Wish(symbols=("BTC/USDT:USDT", "BTC/USDT"), interval="5m", since_ms=since),
-    patience=Patience(dice=random.Random(1), sleep=time.sleep),
-    clock_ms=lambda: now, report=lambda *_: None,
-)
-"""
-
-
-def start_child(here: Session, since: int) -> subprocess.Popen[bytes]:
-    project = Path(__file__).parents[2]
-    numbers = [str(number) for number in (here.venue.port, NOW_MS, since)]
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(here.root), *numbers],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project)},
-    )
-
-
-def kill_after(child: subprocess.Popen[bytes], here: Session, answers: int, wait: float) -> None:
-    """Kill the child without warning, a moment after the server saw so many more questions."""
-    already, deadline = len(here.venue.paths("candles")), time.monotonic() + DEADLINE_SECS
-    while len(here.venue.paths("candles")) - already < answers:
-        assert child.poll() is None, "the child ended before it could be killed"
-        assert time.monotonic() < deadline, "the child asked too few questions"
-        threading.Event().wait(0.002)
-    threading.Event().wait(wait)
-    child.send_signal(signal.SIGKILL)
-    assert child.wait(DEADLINE_SECS) == -signal.SIGKILL
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_download_killed_twice_ends_with_the_bytes_of_an_undisturbed_one(
-    session: Open, seed: int
+def test_the_command_downloads_says_what_came_and_goes_on(
+    session: Open, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    since = NOW_MS - 32 * DAY_MS  # fifty pages a symbol, across the end of a month
-    calm, killed = session(), session()
-    calm.run(PERP, SPOT, since=since)
-    dice = random.Random(seed)
-    for _ in range(2):
-        child = start_child(killed, since)
-        kill_after(child, killed, dice.randrange(2, 40), dice.uniform(0.0, 0.06))
-        assert content(killed.root) != content(calm.root)
-    child = start_child(killed, since)
-    assert child.wait(DEADLINE_SECS) == 0
-    assert content(killed.root) == content(calm.root)
+    here = session()
 
+    def redirected(name: str) -> Any:
+        exchange: Any = open_exchange(name)
+        redirect(exchange, here.venue.port)
+        return exchange
 
-def test_a_catalog_left_at_any_step_of_a_write_heals(session: Open, tmp_path: Path) -> None:
-    since = NOW_MS - 3 * DAY_MS
-    calm, hurt = session(), session()
-    calm.run(since=since)
-    hurt.run(since=since, until_ms=since + DAY_MS)
-    (held,) = (hurt.root / "data" / "bars" / FIVE_MINUTES).iterdir()
-    (held.parent / "2024-02-27T00-05-00-000000000Z_x.tmp").write_bytes(b"PAR1")
-    (hurt.root / ".staging" / "data").mkdir(parents=True)
-    promised = next((calm.root / "data" / "bars" / FIVE_MINUTES).iterdir()).name
-    shutil.move(held, held.parent / promised)
-    hurt.run(since=since)
-    assert content(hurt.root) == content(calm.root)
+    monkeypatch.setattr(command, "open_exchange", redirected)
+    arguments = ["--venue", "bitget", "--symbols", PERP, PERP, "--catalog", str(here.root)]
+    times = ["--since", "2024-02-28", "--until", "2024-02-29T00:00:00+00:00"]
+    assert command.main([*arguments, *times]) == 0
+    assert capsys.readouterr().out == ("BTCUSDT-PERP.BITGET: 288 new bars, 3 new funding rates\n")
+    assert command.main([*arguments, *times]) == 0
+    assert capsys.readouterr().out.startswith("BTCUSDT-PERP.BITGET: 0 new bars, 0 new")
+    here.venue.faults.append(Fault.REFUSED)
+    assert command.main([*arguments, "--since", "2024-02-27"]) == 1
+    error = capsys.readouterr().err
+    assert "BITGET refused" in error
+    assert "run the same command to go on" in error

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from morningstar_strategy.core.commands import PlanTrade
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory
 from morningstar_strategy.core.risk import Approved, Ruling, rule_on
-from morningstar_strategy.core.state import Holding, Market, Snapshot
+from morningstar_strategy.core.state import Active, Holding, Market, Pending, Snapshot
 from tests.property.strategies import (
     DAY_NS,
     DIRECTIONS,
@@ -19,6 +19,7 @@ from tests.property.strategies import (
     NOW_NS,
     Shape,
     build_memory,
+    markets,
     plans,
     risk_limits,
     shapes,
@@ -169,3 +170,34 @@ _TROUBLES: Final = st.sampled_from(
 def any_scenes() -> st.SearchStrategy[Scene]:
     """Draw a coherent scene or a nasty one."""
     return scenes() | nasty_scenes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A scene whose instrument has a plan."""
+
+    scene: Scene
+    trade: Pending | Active
+
+
+HALTED: Final = RiskMemory(halted="drawdown", day_halted="daily loss", day=NOW_NS // DAY_NS)
+_ANY: Final = any_scenes()
+_EQUITIES: Final = st.none() | NOT_POSITIVE
+_BOOLEANS: Final = st.booleans()
+
+
+@st.composite
+def opens(draw: st.DrawFn, *, active: bool = False) -> Open:
+    """Draw a plan that is pending or active, in any state of the account, halted too."""
+    scene = draw(_ANY)
+    market = draw(_MARKETS)
+    trade = draw(trades(market, active=active))
+    wrong, halted = draw(_EQUITIES), draw(_BOOLEANS)
+    equity = scene.now.equity if wrong is None else wrong
+    now = replace(scene.now, market=market, trade=trade, equity=equity)
+    return Open(
+        scene=replace(scene, now=now, memory=HALTED if halted else scene.memory), trade=trade
+    )
+
+
+_MARKETS: Final = markets()

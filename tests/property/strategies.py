@@ -157,12 +157,6 @@ def shapes(*, style: str = "any", aligned: bool = False) -> st.SearchStrategy[Sh
     )
 
 
-def fractions_of(count: int) -> st.SearchStrategy[tuple[Decimal, ...]]:
-    """Draw nothing, or as many positive fractions that sum to one exactly."""
-    parts = st.lists(numbers(1, 199, 3), min_size=count - 1, max_size=count - 1)
-    return st.just(()) | parts.map(lambda drawn: (*drawn, 1 - sum(drawn, Decimal(0))))
-
-
 def plans(market: Market | None = None) -> st.SearchStrategy[PlanTrade]:
     """Draw a plan on the market, or on one of its own."""
     found = markets() if market is None else st.just(market)
@@ -197,7 +191,7 @@ def equities() -> st.SearchStrategy[Decimal]:
 
 def snapshots(market: st.SearchStrategy[Market] | None = None) -> st.SearchStrategy[Snapshot]:
     """Draw a flat account with an equity and up to four positions in other instruments."""
-    return st.tuples(market or markets(), equities(), _PARTS).map(
+    return st.tuples(markets() if market is None else market, equities(), _PARTS).map(
         lambda drawn: Snapshot(
             ts_event=NOW_NS,
             equity=drawn[1],
@@ -267,12 +261,12 @@ _BOOLEANS: Final = st.booleans()
 
 
 @st.composite
-def trades(draw: st.DrawFn, market: Market) -> Pending | Active:
-    """Draw a plan that is pending or active on the market."""
+def trades(draw: st.DrawFn, market: Market, *, active: bool = False) -> Pending | Active:
+    """Draw a plan that is pending or active on the market, or surely `active`."""
     setup = draw(_ALIGNED).on(market)
     quantity = draw(_LOTS) * market.lot
     plan = Plan(order_id="P-1", setup=setup, quantity=quantity, planned_ns=NOW_NS, reason="drawn")
-    if draw(_BOOLEANS):
+    if not active and draw(_BOOLEANS):
         return Pending(plan=plan)
     return Active(
         plan=plan,

@@ -197,6 +197,16 @@ def test_told_tick_and_lot_are_taken(tmp_path: Path) -> None:
     assert (str(instrument.price_increment), str(instrument.size_increment)) == ("0.05", "0.001")
 
 
+def test_the_least_order_is_five_dollars_where_the_quote_is_dollars(tmp_path: Path) -> None:
+    for pair in ("XRPUSDT", "XRPETH"):
+        path = put(tmp_path / "in", f"{pair}-1m-binance-spot-202401.parquet", bars())
+        assert run(tmp_path / "c", path) == 0
+    tether, ether = load_instruments(tmp_path / "c", ["XRPUSDT.BINANCE", "XRPETH.BINANCE"])
+    assert tether.min_notional is not None
+    assert tether.min_notional.as_decimal() == 5
+    assert ether.min_notional is None
+
+
 NAN = float("nan")
 
 

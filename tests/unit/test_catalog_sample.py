@@ -94,6 +94,11 @@ def test_a_real_catalog_is_never_replaced(
     assert content(root) == before
 
 
+def test_a_folder_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert sample.main(["--catalog", "."]) == 2
+    assert "folder with a name" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("wrong", [["--days", "0"], ["--seed", "-1"], ["--days", "x"]])
 def test_bad_usage_exits_with_two(tmp_path: Path, wrong: list[str]) -> None:
     with pytest.raises(SystemExit) as e:

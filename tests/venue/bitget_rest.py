@@ -98,6 +98,10 @@ class Fault(Enum):
     BROKEN = "500"
     DROPPED = "connection dropped in the middle of the page"
     WEB_PAGE = "200 with a web page instead of JSON"
+    REFUSED = "400 with the venue's own error"
+
+
+PASSING = (Fault.TOO_MANY, Fault.BROKEN, Fault.DROPPED, Fault.WEB_PAGE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -313,6 +317,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(500, b"<html>Internal Server Error</html>", kind="text/html")
             case Fault.WEB_PAGE:
                 self._send(200, b"<html>maintenance</html>", kind="text/html")
+            case Fault.REFUSED:
+                self._send(400, self._envelope("40017", "Parameter verification failed", None))
             case Fault.DROPPED:
                 self._drop(self._envelope("00000", "success", data))
 

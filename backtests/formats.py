@@ -1,0 +1,80 @@
+"""How numbers and times are written for a person."""
+
+from decimal import Decimal
+from math import isfinite
+from typing import Final
+
+import numpy as np
+
+__all__ = ["MISSING", "amount", "days", "duration", "fraction", "money", "moment", "ratio", "tone"]
+
+MISSING: Final = "n/a"
+_MINUS: Final = "\u2212"
+_PRECISE: Final = 8  # significant digits of a price or quantity
+
+
+def money(value: Decimal | float | None, *, signed: bool = False) -> str:
+    """Write money with two places, small amounts with more."""
+    if value is None or not isfinite(value):
+        return MISSING
+    places = 2 if value == 0 or abs(value) >= 1 else 4
+    return _minus(f"{value:{'+' if signed else ''},.{places}f}")
+
+
+def fraction(value: float | None, *, signed: bool = False) -> str:
+    """Write a fraction as percent."""
+    if value is None or not isfinite(value):
+        return MISSING
+    percent = value * 100
+    places = 2 if abs(percent) < 1_000 else 0
+    return _minus(f"{percent:{'+' if signed else ''},.{places}f} %")
+
+
+def ratio(value: float | None) -> str:
+    """Write a ratio with two places."""
+    return MISSING if value is None or not isfinite(value) else _minus(f"{value:,.2f}")
+
+
+def amount(value: Decimal | None) -> str:
+    """Write a price or a quantity as exactly as a person can use it."""
+    if value is None:
+        return MISSING
+    rounded = Decimal(f"{value:.{_PRECISE}g}")
+    text = f"{rounded:,f}"
+    return _minus(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def moment(ts_event: int | None) -> str:
+    """Write UNIX nanoseconds as UTC time to the minute."""
+    if ts_event is None:
+        return MISSING
+    stamp = np.datetime64(ts_event, "ns").astype("datetime64[m]")
+    return f"{stamp}".replace("T", " ")
+
+
+def duration(seconds: float | None) -> str:
+    """Write a length of time in the two largest units."""
+    if seconds is None:
+        return MISSING
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 2_880:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1_440} d {minutes % 1_440 // 60:02d} h"
+
+
+def days(count: float) -> str:
+    """Write a number of days."""
+    return f"{count:,.1f} days" if count < 10 else f"{count:,.0f} days"
+
+
+def tone(value: Decimal | float | None) -> str:
+    """Name the sign of a number: "good", "bad" or ""."""
+    if value is None or not isfinite(value) or value == 0:
+        return ""
+    return "good" if value > 0 else "bad"
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", _MINUS)

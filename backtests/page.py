@@ -1,0 +1,180 @@
+"""The report as one HTML file that opens offline."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from plotly.offline import get_plotlyjs
+
+from backtests import html_tables
+from backtests.charts import Chart, cost_chart, equity_chart, exposure_chart, result_chart
+from backtests.headline import Figure, figures, span, warnings
+from backtests.performance import statistics_of
+from backtests.price_charts import price_charts
+from morningstar_strategy.core.records import Value
+from morningstar_strategy.core.report import Report
+
+__all__ = ["render"]
+
+# The page may not load anything: the browser itself refuses
+_POLICY: Final = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; font-src data:"
+)
+
+
+def render(
+    report: Report,
+    *,
+    title: str,
+    head_lines: Sequence[str],
+    synthetic: bool,
+    max_exposure_percent: Decimal | None = None,
+) -> str:
+    """Render a report as HTML; `max_exposure_percent` of equity is drawn as cap where given."""
+    loud = synthetic or report.head.synthetic
+    drawn = _Charts()
+    body = _body(report, drawn, max_exposure_percent)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{'SYNTHETIC · ' if loud else ''}{escape(title)}</title>"
+        f"<style>{_asset('page.css')}</style></head>\n<body>"
+        f"{_banner() if loud else ''}{_header(report, title, head_lines)}\n<main>{body}"
+        "<footer>Past results of a simulation say nothing certain about the future. "
+        "This is no financial advice.</footer></main>\n"
+        f'<script type="application/json" id="charts">{drawn.json()}</script>\n'
+        f"<script>{_plotly()}</script>\n<script>{_asset('page.js')}</script></body></html>\n"
+    )
+
+
+class _Charts:
+    """Collects the charts in the order in which they are placed on the page."""
+
+    def __init__(self) -> None:
+        self._placed: list[Value] = []
+
+    def place(self, chart: Chart) -> str:
+        """Give the section of a chart, and keep its figure for the script."""
+        heading = f"<section><h2>{escape(chart.title)}</h2>"
+        note = f'<p class="note">{escape(chart.note)}</p>'
+        if not chart.data:
+            return f"{heading}{html_tables.nothing('There is nothing to draw.')}</section>"
+        name = f"chart-{len(self._placed)}"
+        self._placed.append(
+            {"id": name, "height": chart.height, "data": chart.data, "layout": chart.layout}
+        )
+        return (
+            f'{heading}{note}<div class="panel"><div class="chart" id="{name}" role="img" '
+            f'aria-label="{escape(chart.title)}" style="height:{chart.height}px"></div></div>'
+            "</section>"
+        )
+
+    def json(self) -> str:
+        """Give all figures as JSON that cannot end a script element."""
+        text = json.dumps(self._placed, separators=(",", ":"), allow_nan=False)
+        for sign in "<>&\u2028\u2029":
+            text = text.replace(sign, f"\\u{ord(sign):04x}")
+        return text
+
+
+def _body(report: Report, drawn: _Charts, max_exposure_percent: Decimal | None) -> str:
+    currency, summary = report.head.currency, report.summary
+    parts = [
+        _cards(figures(report, statistics_of(report))),
+        drawn.place(equity_chart(report)),
+        _section("Monthly returns", html_tables.monthly(report.months), note=_MONTHLY),
+        drawn.place(exposure_chart(report, max_exposure_percent)),
+        *map(drawn.place, price_charts(report)),
+        _pair(
+            drawn.place(cost_chart(report)),
+            _section(
+                "Where the result comes from",
+                html_tables.reconciliation(report.costs, currency),
+                note=_reconciled(report),
+            ),
+        ),
+        _pair(
+            drawn.place(result_chart(report)),
+            _section("Outcomes", html_tables.groups("Outcome", summary.by_reason, currency)),
+        ),
+        _pair(
+            _section(
+                "By instrument", html_tables.groups("Instrument", summary.by_instrument, currency)
+            ),
+            _section(
+                "By direction", html_tables.groups("Direction", summary.by_direction, currency)
+            ),
+        ),
+        _pair(
+            _section("Denials by rule", html_tables.denials(report), note=_gate(report)),
+            _section("Made smaller by rule", html_tables.shrinks(report)),
+        ),
+        _section("Halts and incidents", html_tables.health(report)),
+        _section("Plans", html_tables.plans(report.plans, currency), kind="panel wide"),
+    ]
+    return "\n".join(parts)
+
+
+_MONTHLY: Final = (
+    "Simple returns of calendar months (UTC), costs included; the year compounds them."
+)
+
+
+def _section(title: str, inner: str, *, note: str = "", kind: str = "panel") -> str:
+    said = f'<p class="note">{escape(note)}</p>' if note else ""
+    return f'<section><h2>{escape(title)}</h2>{said}<div class="{kind}">{inner}</div></section>'
+
+
+def _pair(*sections: str) -> str:
+    return f'<div class="pair">{"".join(sections)}</div>'
+
+
+def _reconciled(report: Report) -> str:
+    if report.costs.reconciled:
+        return "Fills, fees and funding in the journal explain the change of the equity."
+    return "The journal does NOT explain the change of the equity: do not trust these figures."
+
+
+def _gate(report: Report) -> str:
+    actions = ", ".join(f"{action.count:,} {action.name}" for action in report.actions)
+    return f"Commands before the gate: {actions}." if actions else "No command reached the gate."
+
+
+def _banner() -> str:
+    return (
+        '<div class="synthetic" role="alert">SYNTHETIC DATA'
+        "<span>These prices were made by a random generator. No market ever traded them, and the "
+        "result means nothing.</span></div>"
+    )
+
+
+def _header(report: Report, title: str, head_lines: Sequence[str]) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in (span(report), *head_lines))
+    warned = "".join(f'<p class="warning">{escape(said)}</p>' for said in warnings(report))
+    return f'<header><h1>{escape(title)}</h1><ul class="lines">{lines}</ul>{warned}</header>'
+
+
+def _cards(found: Sequence[Figure]) -> str:
+    cards = "".join(
+        f'<dl class="card"><dt>{escape(figure.label)}</dt>'
+        f'<dd class="value {figure.tone}">{escape(figure.value)}</dd>'
+        f'<dd class="hint">{escape(figure.hint)}</dd></dl>'
+        for figure in found
+    )
+    return f'<div class="cards">{cards}</div>'
+
+
+def _asset(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+@cache
+def _plotly() -> str:
+    source: str = get_plotlyjs()
+    return source.replace("</script", "<\\/script")

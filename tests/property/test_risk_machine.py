@@ -1,0 +1,349 @@
+"""An account under any sequence of approved commands, fills, rejects, cancels and price moves.
+
+Price drift is defined here: for each quantity that counted when the last plan was approved, what
+the market price has risen since above the price it counted at (its fill's market price, or the
+worst price of a working entry). Exposure never exceeds its cap by more than the sum of those.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from morningstar_strategy.core.commands import AdjustTrade, CancelOrder, Direction, PlanTrade
+from morningstar_strategy.core.limits import RiskLimits, RiskMemory, remember, reset
+from morningstar_strategy.core.risk import Approved, Denied, rule_on
+from morningstar_strategy.core.rules import worst_notional, worst_price
+from morningstar_strategy.core.state import (
+    Active,
+    Flat,
+    Holding,
+    Market,
+    Pending,
+    Plan,
+    Snapshot,
+    Trade,
+)
+from tests.property.strategies import (
+    DAY_NS,
+    NAMES,
+    NOW_NS,
+    Shape,
+    equities,
+    markets,
+    risk_limits,
+    shapes,
+)
+
+_ZERO: Final = Decimal(0)
+_PLACES: Final = st.integers(0, len(NAMES) - 1)
+_SHARES: Final = st.integers(1, 10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """One plan at the venue: what of its entry works, what is open, and what it has earned.
+
+    `cash` is what fills have paid and received, fees included; `baseline` the equity and the cap
+    it was approved with.
+    """
+
+    plan: Plan
+    working: Decimal
+    open: Decimal
+    stop: Decimal
+    cash: Decimal
+    equity: Decimal
+
+    @property
+    def sign(self) -> int:
+        """Give +1 for a long and -1 for a short."""
+        return self.plan.direction.sign
+
+    def traded(self, quantity: Decimal, price: Decimal, fee: Decimal) -> Decimal:
+        """Give the cash after buying (negative: selling) so much in the plan's direction."""
+        return self.cash - self.sign * quantity * price - abs(quantity) * price * fee
+
+    def worth(self, price: Decimal) -> Decimal:
+        """Give cash and open position at this price."""
+        return self.cash + self.sign * self.open * price
+
+    def parts(self, market: Market) -> list[tuple[Decimal, Decimal]]:
+        """List (quantity, price it counts at) of what is open and of what works."""
+        setup = self.plan.setup
+        return [(self.open, market.price), (self.working, worst_price(setup, market))]
+
+    def trade(self, market: Market) -> Trade:
+        """Give what the gate may see of it."""
+        if not self.open:
+            return Pending(plan=self.plan)
+        return Active(
+            plan=self.plan,
+            opened_ns=NOW_NS,
+            entry_price=market.price,
+            open_quantity=self.open,
+            stop_loss_price=self.stop,
+            take_profit_prices=self.plan.setup.take_profit_prices,
+        )
+
+
+type Counted = dict[int, list[tuple[Decimal, Decimal]]]
+
+
+class Account(RuleBasedStateMachine):
+    """Drive the gate as a strategy would, and a venue as badly as one behaves."""
+
+    @initialize(
+        found=st.tuples(*(markets(name=name, finest_tick=-3) for name in NAMES)),
+        equity=equities(),
+        limits=risk_limits(),
+    )
+    def opens(self, found: tuple[Market, ...], equity: Decimal, limits: RiskLimits) -> None:
+        self.markets = list(found)
+        self.banked = equity
+        self.limits = limits
+        self.memory = RiskMemory()
+        self.books: dict[int, Book] = {}
+        self.now_ns = NOW_NS
+        self.count = 0
+        self.caps: dict[str, tuple[Fraction, Counted]] = {}
+        self._notice()
+
+    @property
+    def equity(self) -> Decimal:
+        worths = (book.worth(self.markets[at].price) for at, book in self.books.items())
+        return self.banked + sum(worths, _ZERO)
+
+    def _notice(self) -> None:
+        self.memory = remember(
+            self.memory, equity=self.equity, now_ns=self.now_ns, limits=self.limits
+        )
+
+    def _now(self, place: int) -> Snapshot:
+        market = replace(self.markets[place], ts_price=self.now_ns)
+        held = []
+        for at, book in self.books.items():
+            there = self.markets[at]
+            notional = book.open * there.price
+            notional += worst_notional(book.plan.setup, book.working, there)
+            held.append(
+                Holding(
+                    instrument_id=NAMES[at],
+                    direction=book.plan.direction,
+                    notional=notional,
+                    unrealized=book.worth(there.price),
+                )
+            )
+        book_here = self.books.get(place)
+        return Snapshot(
+            ts_event=self.now_ns,
+            equity=self.equity,
+            market=market,
+            trade=Flat() if book_here is None else book_here.trade(market),
+            holdings=tuple(held),
+        )
+
+    def _counted(self) -> Counted:
+        return {at: book.parts(self.markets[at]) for at, book in self.books.items()}
+
+    # ------------------------------------------------------------ commands
+
+    @rule(place=_PLACES, shape=shapes())
+    def plans(self, place: int, shape: Shape) -> None:
+        setup = shape.on(self.markets[place])
+        now = self._now(place)
+        ruling = rule_on(PlanTrade(trade_setup=setup), now, self.limits, self.memory)
+        if isinstance(ruling, Denied):
+            return
+        assert isinstance(ruling.command, PlanTrade)
+        assert place not in self.books
+        self.count += 1
+        plan = Plan(
+            order_id=f"P-{self.count}",
+            setup=ruling.command.trade_setup,
+            quantity=ruling.quantity,
+            planned_ns=self.now_ns,
+            reason="drawn",
+        )
+        self.books[place] = Book(
+            plan=plan,
+            working=ruling.quantity,
+            open=_ZERO,
+            stop=plan.setup.stop_loss_price,
+            cash=_ZERO,
+            equity=now.equity,
+        )
+        self._remember_caps(place, now.equity)
+
+    def _remember_caps(self, place: int, equity: Decimal) -> None:
+        whole, counted = Fraction(equity) / 100, self._counted()
+        direction = self.books[place].plan.direction
+        same = {at: c for at, c in counted.items() if self.books[at].plan.direction is direction}
+        limits = self.limits
+        self.caps["all"] = (whole * Fraction(limits.max_exposure_percent), counted)
+        self.caps[NAMES[place]] = (
+            min(whole * Fraction(limits.max_position_percent), Fraction(limits.max_order_notional)),
+            {place: counted[place]},
+        )
+        if not limits.correlated:
+            self.caps[direction] = (whole * Fraction(limits.max_correlated_percent), same)
+
+    @precondition(lambda self: self.books)
+    @rule(which=_PLACES)
+    def calls_off(self, which: int) -> None:
+        place = list(self.books)[which % len(self.books)]
+        command = CancelOrder(order_id=self.books[place].plan.order_id)
+        now = self._now(place)
+        assert rule_on(command, now, self.limits, self.memory) == Approved(command=command)
+        self._leave(place, self.books[place].open, now.market.price)
+        self._drop_entry(place)
+
+    @rule(place=_PLACES, stop_too=st.booleans())
+    def names_an_unknown_order(self, place: int, *, stop_too: bool) -> None:
+        name = f"P-{self.count + 1}"
+        stop = AdjustTrade(order_id=name, new_stop_loss_price=Decimal(1))
+        command = stop if stop_too else CancelOrder(order_id=name)
+        ruling = rule_on(command, self._now(place), self.limits, self.memory)
+        assert isinstance(ruling, Denied)
+
+    @precondition(lambda self: any(book.open for book in self.books.values()))
+    @rule(which=_PLACES, share=_SHARES)
+    def tightens_a_stop(self, which: int, share: int) -> None:
+        held = [at for at, book in self.books.items() if book.open]
+        place = held[which % len(held)]
+        book, market = self.books[place], self.markets[place]
+        room = book.sign * (market.price - book.stop) // market.tick - 1
+        if room < 0:
+            return
+        stop = book.stop + book.sign * (room * share // 10) * market.tick
+        command = AdjustTrade(order_id=book.plan.order_id, new_stop_loss_price=stop)
+        ruling = rule_on(command, self._now(place), self.limits, self.memory)
+        assert ruling == Approved(command=command)
+        self.books[place] = replace(book, stop=stop)
+
+    @rule()
+    def a_person_resets(self) -> None:
+        if self.memory.halted and self.equity > 0:
+            self.memory = reset(self.memory, operator="Ada", equity=self.equity)
+
+    # ------------------------------------------------------------ the venue
+
+    @precondition(lambda self: any(book.working for book in self.books.values()))
+    @rule(which=_PLACES, share=_SHARES)
+    def fills_a_part(self, which: int, share: int) -> None:
+        waiting = [at for at, book in self.books.items() if book.working]
+        place = waiting[which % len(waiting)]
+        book, market = self.books[place], self.markets[place]
+        price = book.plan.setup.entry_price
+        if price is None:
+            price = market.price * (1 + book.sign * market.slippage)
+        elif book.sign * (price - market.price) < 0:
+            return  # the market has not come to the limit
+        lots = book.working // market.lot
+        quantity = max(lots * share // 10, Decimal(1)) * market.lot
+        self.books[place] = replace(
+            book,
+            working=book.working - quantity,
+            open=book.open + quantity,
+            cash=book.traded(quantity, price, market.taker_fee),
+        )
+        self._notice()
+
+    @precondition(lambda self: any(book.working for book in self.books.values()))
+    @rule(which=_PLACES)
+    def rejects_what_works(self, which: int) -> None:
+        waiting = [at for at, book in self.books.items() if book.working]
+        self._drop_entry(waiting[which % len(waiting)])
+
+    @precondition(lambda self: any(book.open for book in self.books.values()))
+    @rule(which=_PLACES, share=_SHARES)
+    def takes_a_profit(self, which: int, share: int) -> None:
+        held = [at for at, book in self.books.items() if book.open]
+        place = held[which % len(held)]
+        book, market = self.books[place], self.markets[place]
+        lots = max(book.open // market.lot * share // 10, Decimal(1))
+        self._leave(place, lots * market.lot, market.price)
+
+    @precondition(lambda self: any(book.open for book in self.books.values()))
+    @rule(which=_PLACES)
+    def hits_a_stop_where_it_stands(self, which: int) -> None:
+        """The whole plan, bought and sold, has then lost no more than its budget."""
+        held = [at for at, book in self.books.items() if book.open]
+        place = held[which % len(held)]
+        book, market = self.books[place], self.markets[place]
+        price = book.stop * (1 - book.sign * market.slippage)
+        lost = -book.traded(-book.open, price, market.taker_fee)
+        assert lost * 100 <= book.equity * self.limits.max_risk_percent
+        self.markets[place] = replace(market, price=book.stop)
+        self._leave(place, book.open, price)
+
+    @rule(place=_PLACES, permille=st.integers(-80, 80))
+    def moves_a_price(self, place: int, permille: int) -> None:
+        market = self.markets[place]
+        ticks = market.price * (1_000 + permille) / 1_000 // market.tick
+        self.markets[place] = replace(market, price=max(ticks, Decimal(1)) * market.tick)
+        book = self.books.get(place)
+        price = self.markets[place].price
+        if book is not None and book.open and book.sign * (price - book.stop) <= 0:
+            self._leave(place, book.open, price * (1 - book.sign * market.slippage))
+        self._notice()
+
+    @rule(hours=st.integers(1, 30))
+    def passes_time(self, hours: int) -> None:
+        self.now_ns += hours * DAY_NS // 24
+        self._notice()
+
+    def _leave(self, place: int, quantity: Decimal, price: Decimal) -> None:
+        book, fee = self.books[place], self.markets[place].taker_fee
+        cash = book.traded(-quantity, price, fee)
+        self.books[place] = replace(book, open=book.open - quantity, cash=cash)
+        self._forget_where_over(place)
+
+    def _drop_entry(self, place: int) -> None:
+        if place in self.books:
+            self.books[place] = replace(self.books[place], working=_ZERO)
+            self._forget_where_over(place)
+
+    def _forget_where_over(self, place: int) -> None:
+        book = self.books[place]
+        if not book.open and not book.working:
+            self.banked += book.cash
+            del self.books[place]
+        self._notice()
+
+    # ------------------------------------------------------------ the promise
+
+    @invariant()
+    def exposure_exceeds_no_cap_by_more_than_the_drift_since_approval(self) -> None:
+        for name, (cap, counted) in self.caps.items():
+            places = [
+                at
+                for at, book in self.books.items()
+                if name in ("all", NAMES[at], book.plan.direction)
+            ]
+            exposure = drift = Fraction(0)
+            for at in places:
+                market = self.markets[at]
+                price = Fraction(market.price)
+                for quantity, counts_at in self.books[at].parts(market):
+                    exposure += Fraction(quantity) * Fraction(counts_at)
+                for quantity, counted_at in counted.get(at, []):
+                    drift += Fraction(quantity) * max(price - Fraction(counted_at), Fraction(0))
+            assert exposure <= cap + drift, f"{name}: {float(exposure)} > {float(cap + drift)}"
+
+    @invariant()
+    def no_more_plans_are_open_than_allowed(self) -> None:
+        assert len(self.books) <= self.limits.max_open_plans
+
+    @invariant()
+    def a_drawdown_halts(self) -> None:
+        lost = self.memory.peak_equity - self.equity
+        if lost * 100 > self.memory.peak_equity * self.limits.max_drawdown_percent:
+            assert self.memory.halted
+
+
+assert {Direction.LONG, Direction.SHORT}.isdisjoint(NAMES)  # both name caps
+TestAccount = Account.TestCase
