@@ -14,7 +14,18 @@ from morningstar_strategy.core.plans import Standing
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.core.report import Report
 
-__all__ = ["Chart", "cost_chart", "equity_chart", "exposure_chart", "result_chart", "thin"]
+__all__ = [
+    "Chart",
+    "cost_chart",
+    "equity_chart",
+    "exposure_chart",
+    "line",
+    "milliseconds",
+    "result_chart",
+    "rounded",
+    "thin",
+    "time_axis",
+]
 
 # Okabe and Ito's palette, which the colour-blind can tell apart, in tones for light and dark
 BLUE, ORANGE, GREEN, RED = "#2f81c7", "#e08e0b", "#1a9f78", "#d9601a"

@@ -26,6 +26,7 @@ class MarketData:
     instrument: Any  # of the engine, which has no common type for instruments
     bar_type: BarType
     bars: list[Bar]
+    columns: BarWindow  # the same bars as arrays
     history: BarWindow
     funding: list[FundingRateUpdate]
 
@@ -56,6 +57,12 @@ def _load(instrument: Any, data: DataSettings, *, funding: bool) -> MarketData:
     bars = loaded[first:]
     if not bars:
         raise BacktestError(_outside(name, data))
+    warming = min(first, WARMUP)
+    if warming + len(bars) <= WARMUP:
+        raise BacktestError(
+            f"{data.interval.value} bars of {name} in the span: {len(bars)}, with {warming} before "
+            f"it; features need {WARMUP} to warm up"
+        )
     rates = []
     if funding:
         rates = store.load_funding(
@@ -65,6 +72,7 @@ def _load(instrument: Any, data: DataSettings, *, funding: bool) -> MarketData:
         instrument=instrument,
         bar_type=BarType.from_str(series),
         bars=bars,
+        columns=window(bars),
         history=window(loaded[max(first - WARMUP, 0) : first]),
         funding=[_settling(rate) for rate in rates],
     )

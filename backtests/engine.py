@@ -12,6 +12,7 @@ from nautilus_trader.model import AccountType, Currency, Money, OmsType
 from backtests.data import MarketData
 from backtests.errors import BacktestError
 from backtests.models import CostModel, OwnPriceFillModel
+from backtests.progress import ProgressActor, RunProgress
 from morningstar_strategy.journal import Journal
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import Settings, VenueSettings
@@ -37,7 +38,13 @@ class Outcome:
     model: str
 
 
-def run_engine(settings: Settings, data: tuple[MarketData, ...], journal: Journal) -> Outcome:
+def run_engine(
+    settings: Settings,
+    data: tuple[MarketData, ...],
+    journal: Journal,
+    *,
+    progress: RunProgress | None = None,
+) -> Outcome:
     """Run the engine over the data, writing the journal; raise what a callback raised."""
     terms = tuple(terms_of(d.instrument, d.bar_type, settings.venue) for d in data)
     components = make_components(
@@ -52,12 +59,22 @@ def run_engine(settings: Settings, data: tuple[MarketData, ...], journal: Journa
         add_venue(engine, settings, terms)
         _add_data(engine, data)
         _add_components(engine, components)
+        if progress is not None:
+            engine.add_actor(_progress_actor(progress, data))
         engine.run()
         components.faults.raise_first()
         _check_it_ran_through(engine, data)
         return Outcome(iterations=engine.iteration, model=components.model)
     finally:
         engine.dispose()
+
+
+def _progress_actor(progress: RunProgress, data: tuple[MarketData, ...]) -> ProgressActor:
+    return ProgressActor(
+        progress=progress,
+        start_ns=min(market.bars[0].ts_event for market in data),
+        end_ns=max(market.bars[-1].ts_event for market in data),
+    )
 
 
 def _check_it_ran_through(engine: BacktestEngine, data: tuple[MarketData, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["MISSING", "amount", "days", "duration", "fraction", "money", "moment", "ratio", "tone"]
+__all__ = ["MISSING", "amount", "days", "duration", "fraction", "moment", "money", "ratio", "tone"]
 
 MISSING: Final = "n/a"
 _MINUS: Final = "\u2212"
@@ -17,7 +17,8 @@ def money(value: Decimal | float | None, *, signed: bool = False) -> str:
     """Write money with two places, small amounts with more."""
     if value is None or not isfinite(value):
         return MISSING
-    places = 2 if value == 0 or abs(value) >= 1 else 4
+    size = abs(float(value))
+    places = 2 if size == 0 or size >= 1 else 4
     return _minus(f"{value:{'+' if signed else ''},.{places}f}")
 
 

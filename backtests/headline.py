@@ -50,12 +50,12 @@ def warnings(report: Report) -> tuple[str, ...]:
             f"The records do not explain {report.costs.residual:,.8f} {report.head.currency} of "
             "the change of the equity: do not trust the costs of this run."
         )
-    if report.sharpe is not None and report.sharpe.trials > 1:
-        if report.sharpe.trial_variance is None:
-            found.append(
-                f"The Sharpe ratio is not deflated by its {report.sharpe.trials} trials, because "
-                "the Sharpe ratios of the others are not known."
-            )
+    sharpe = report.sharpe
+    if sharpe is not None and sharpe.trials > 1 and sharpe.trial_variance is None:
+        found.append(
+            f"The Sharpe ratio is not deflated by its {sharpe.trials} trials, because the Sharpe "
+            "ratios of the others are not known."
+        )
     return tuple(found)
 
 

@@ -26,7 +26,20 @@ __all__ = [
 ]
 
 MAX_PLANS: Final = 2_000
-_MONTHS: Final = ("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec").split()
+_MONTHS: Final = [
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+]
 _GOOD, _BAD = "47,129,199", "217,96,26"  # blue and vermilion
 
 

@@ -7,9 +7,20 @@ from typing import Final
 import numpy as np
 
 from backtests import formats
-from backtests.charts import BLUE, GREEN, GREY, PINK, RED, Chart, Json, line, rounded, time_axis
-from backtests.charts import milliseconds as ms
-from backtests.charts import thin
+from backtests.charts import (
+    BLUE,
+    GREEN,
+    GREY,
+    PINK,
+    RED,
+    Chart,
+    Json,
+    line,
+    milliseconds,
+    rounded,
+    thin,
+    time_axis,
+)
 from morningstar_strategy.core.plans import PlanRow
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.core.report import FillMark, Prices, Report
@@ -55,7 +66,7 @@ def _chart(
     if prices is not None and len(prices.close):
         at = thin(prices.close, _BUCKETS)
         style: Value = {"width": 1, "color": GREY}
-        x, y = ms(prices.ts_event[at]), rounded(prices.close[at])
+        x, y = milliseconds(prices.ts_event[at]), rounded(prices.close[at])
         data.append(line("Close", x, y, line=style, hovertemplate="%{y:,}<extra>Close</extra>"))
     shown = fills if len(fills) <= share else (*fills[: share // 2], *fills[-(share // 2) :])
     data.extend(_markers(shown, plans))
@@ -89,7 +100,7 @@ def _trace(key: str, fills: Sequence[FillMark], plans: Mapping[str, PlanRow]) ->
         "type": "scatter",
         "mode": "markers",
         "name": escape(name),
-        "x": ms(np.array([fill.ts_event for fill in fills], dtype=np.int64)),
+        "x": milliseconds(np.array([fill.ts_event for fill in fills], dtype=np.int64)),
         "y": rounded(float(fill.price) for fill in fills),
         "text": [_hover(fill, plans.get(fill.plan_id)) for fill in fills],
         "hovertemplate": f"<b>{escape(name)}</b> %{{x}}<br>%{{text}}<extra></extra>",

@@ -5,10 +5,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from backtests.errors import BacktestError
 from morningstar_strategy.settings.load import SettingsError, dump_settings, load_settings
+
+if TYPE_CHECKING:
+    from backtests.session import Finished
 
 _DEFAULT: Final = Path("config/backtest.yaml")
 
@@ -23,17 +26,33 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         # The engine takes half a second to import, which nobody needs to wait for a typing error
         from backtests.session import run_backtest
-        from backtests.table import print_headline
 
         finished = run_backtest(settings, quiet=args.json)
     except (SettingsError, BacktestError) as e:
         print(f"error: {e}", file=sys.stderr)
         return 2
-    if args.json:
-        print(json.dumps(finished.report, sort_keys=True))
-    else:
-        print_headline(finished)
+    _print(finished, as_json=args.json)
     return 0
+
+
+def _print(finished: "Finished", *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"run": str(finished.folder), **finished.document}, sort_keys=True))
+        return
+    from rich.console import Console
+
+    from backtests.table import summary
+
+    console = Console()
+    console.print(
+        summary(
+            finished.report,
+            title=finished.title,
+            head_lines=finished.head_lines,
+            synthetic=finished.report.head.synthetic,
+        )
+    )
+    console.print(f"Report: {finished.folder}/report.html", soft_wrap=True)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

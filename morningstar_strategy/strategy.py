@@ -102,12 +102,12 @@ class MorningstarStrategy(Strategy):
         for terms in mandate.terms:
             self.subscribe_funding_rates(terms.instrument_id)
         self.subscribe_topic(ASSESSMENT, self.on_assessment)
+        self._observe(self._clock.timestamp_ns())
 
     @guarded
     def on_stop(self) -> None:
         """Take the last mark of the equity; positions keep their stops."""
-        if self._observe_due_ns:
-            self._mark(self._clock.timestamp_ns(), self._reader.equity())
+        self._mark(self._clock.timestamp_ns(), self._reader.equity())
 
     # ------------------------------------------------------------ decisions
 

@@ -274,6 +274,8 @@ def _may_break_even(active: Active, price: float, policy: DecisionPolicy) -> boo
     """Say in floats, a hair too early rather than too late, whether `_breaks_even` can hold."""
     if active.closing or policy.break_even_after_percent == 0:
         return False
+    if active.plan.direction.sign * (active.stop_loss_price - active.entry_price) >= 0:
+        return False
     entry = float(active.entry_price)
     gain = active.plan.direction.sign * (price - entry) * 100.0
     return gain >= entry * float(policy.break_even_after_percent) * _EARLY

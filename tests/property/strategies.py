@@ -39,7 +39,7 @@ def numbers(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
 
 NOT_POSITIVE: Final = st.sampled_from(
     [Decimal(text) for text in ("NaN", "sNaN", "Infinity", "-Infinity", "0", "-0.0", "-1", "-1E-9")]
-)
+) | numbers(-(10**9), 0, 4)
 NOT_MONEY: Final = NOT_POSITIVE | st.sampled_from(
     [Decimal(text) for text in ("1E+13", "9E+999999", "1E-13", "1E-999999", "0." + "3" * 40)]
 )

@@ -63,8 +63,7 @@ _HUGE: Final = st.one_of(
 def _command_or_error(text: str | bytes) -> TradeCommand | None:
     try:
         return parse_command(text)
-    except CommandError as e:
-        assert f"{e}"
+    except CommandError:
         return None
 
 
@@ -172,26 +171,25 @@ def test_a_command_that_lacks_a_required_field_is_refused(
         parse_command(json.dumps(tree))
 
 
-@given(st.sampled_from(("\\ud800", "\\udfff", "a\\udc00b")), st.booleans())
-def test_half_a_surrogate_pair_is_refused(half: str, asbytes: bool) -> None:  # noqa: FBT001
-    text = f'{{"action": "CANCEL_ORDER", "order_id": "{half}"}}'
-    with pytest.raises(CommandError, match="valid Unicode"):
-        parse_command(text.encode() if asbytes else text)
+@given(st.text(max_size=5), st.integers(0xD800, 0xDFFF))
+def test_half_a_surrogate_pair_is_refused(before: str, half: int) -> None:
+    name = json.dumps(before)[:-1] + f"\\u{half:04x}"
+    text = f'{{"action": "CANCEL_ORDER", "order_id": {name}"}}'
+    for given_text in (text, text.encode()):
+        with pytest.raises(CommandError, match="valid Unicode"):
+            parse_command(given_text)
 
 
 @given(plans(), NOT_MONEY, st.integers(0, 3))
 def test_a_setup_never_holds_what_is_no_money(plan: PlanTrade, value: Decimal, place: int) -> None:
-    setup = plan.trade_setup
-    with pytest.raises(ValueError, match="must be a positive number|must be positive numbers"):
-        match place:
-            case 0:
-                replace(setup, stop_loss_price=value)
-            case 1:
-                replace(setup, entry_price=value)
-            case 2:
-                replace(setup, take_profit_prices=(value,), take_profit_fractions=())
-            case _:
-                replace(setup, position_size_percent=value)
+    changed: dict[str, Any] = (
+        {"stop_loss_price": value},
+        {"entry_price": value},
+        {"take_profit_prices": (value,), "take_profit_fractions": ()},
+        {"position_size_percent": value},
+    )[place]
+    with pytest.raises(ValueError, match=f"{next(iter(changed))} must be a positive number"):
+        replace(plan.trade_setup, **changed)
 
 
 @given(plans())
@@ -217,9 +215,10 @@ def test_money_is_positive_finite_and_exact_in_sums(value: Decimal) -> None:
 
 @given(NOT_MONEY)
 def test_an_adjustment_never_holds_what_is_no_money(value: Decimal) -> None:
+    changed: dict[str, Any]
     for changed in ({"new_stop_loss_price": value}, {"new_take_profit_prices": (value,)}):
         with pytest.raises(ValueError, match="a new price must be a positive number"):
-            AdjustTrade(order_id="P-1", **changed)  # type: ignore[arg-type]  # a field of either type
+            AdjustTrade(order_id="P-1", **changed)
 
 
 def test_the_fields_of_a_setup_are_all_on_the_wire() -> None:

@@ -59,12 +59,12 @@ def test_the_warning_comes_before_the_halt(limits: RiskLimits, warn: Decimal) ->
 
 @given(NOT_POSITIVE)
 def test_a_memory_holds_no_nonsense(value: Decimal) -> None:
-    changed: dict[str, Any]
-    for changed in ({"peak_equity": value}, {"day_equity": value}):
+    for name in ("peak_equity", "day_equity"):
+        changed: dict[str, Any] = {name: value}
         if value.is_finite() and value == 0:
             assert RiskMemory(**changed)
         else:
-            with pytest.raises(ValueError, match=f"{next(iter(changed))} must be zero or"):
+            with pytest.raises(ValueError, match=f"{name} must be zero or"):
                 RiskMemory(**changed)
 
 

@@ -1,8 +1,10 @@
 """An account under any sequence of approved commands, fills, rejects, cancels and price moves.
 
 Price drift is defined here: for each quantity that counted when the last plan was approved, what
-the market price has risen since above the price it counted at (its fill's market price, or the
-worst price of a working entry). Exposure never exceeds its cap by more than the sum of those.
+the market price (slipped, while a market entry works) has risen since above the price it counted
+at: the market price of what was open, the worst price of a working entry. Exposure never exceeds
+its cap by more than the sum of those. A market entry that fills worse than the slippage it was
+approved with likewise loses that much more than its budget at the stop, and nothing beyond.
 """
 
 from dataclasses import dataclass, replace
@@ -10,10 +12,17 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from morningstar_strategy.core.commands import AdjustTrade, CancelOrder, Direction, PlanTrade
+from morningstar_strategy.core.commands import (
+    AdjustTrade,
+    CancelOrder,
+    Direction,
+    PlanTrade,
+    TradeSetup,
+)
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory, remember, reset
 from morningstar_strategy.core.risk import Approved, Denied, rule_on
 from morningstar_strategy.core.rules import worst_notional, worst_price
@@ -47,16 +56,18 @@ _SHARES: Final = st.integers(1, 10)
 class Book:
     """One plan at the venue: what of its entry works, what is open, and what it has earned.
 
-    `cash` is what fills have paid and received, fees included; `baseline` the equity and the cap
-    it was approved with.
+    `cash` is what fills have paid and received, fees included; `equity` and `price` (the fill's)
+    are those it was approved with; `drifted` what its fills have cost beyond that price.
     """
 
     plan: Plan
     working: Decimal
     open: Decimal
     stop: Decimal
-    cash: Decimal
     equity: Decimal
+    price: Decimal
+    cash: Decimal = _ZERO
+    drifted: Decimal = _ZERO
 
     @property
     def sign(self) -> int:
@@ -88,6 +99,13 @@ class Book:
             stop_loss_price=self.stop,
             take_profit_prices=self.plan.setup.take_profit_prices,
         )
+
+
+def _fill_price(setup: TradeSetup, market: Market) -> Decimal:
+    """Give the limit, or the market price slipped against us."""
+    if setup.entry_price is not None:
+        return setup.entry_price
+    return market.price * (1 + setup.direction.sign * market.slippage)
 
 
 type Counted = dict[int, list[tuple[Decimal, Decimal]]]
@@ -173,8 +191,8 @@ class Account(RuleBasedStateMachine):
             working=ruling.quantity,
             open=_ZERO,
             stop=plan.setup.stop_loss_price,
-            cash=_ZERO,
             equity=now.equity,
+            price=_fill_price(plan.setup, now.market),
         )
         self._remember_caps(place, now.equity)
 
@@ -237,11 +255,10 @@ class Account(RuleBasedStateMachine):
         waiting = [at for at, book in self.books.items() if book.working]
         place = waiting[which % len(waiting)]
         book, market = self.books[place], self.markets[place]
-        price = book.plan.setup.entry_price
-        if price is None:
-            price = market.price * (1 + book.sign * market.slippage)
-        elif book.sign * (price - market.price) < 0:
+        price = _fill_price(book.plan.setup, market)
+        if book.plan.setup.entry_price is not None and book.sign * (price - market.price) < 0:
             return  # the market has not come to the limit
+        worse = max(book.sign * (price - book.price), _ZERO)
         lots = book.working // market.lot
         quantity = max(lots * share // 10, Decimal(1)) * market.lot
         self.books[place] = replace(
@@ -249,6 +266,7 @@ class Account(RuleBasedStateMachine):
             working=book.working - quantity,
             open=book.open + quantity,
             cash=book.traded(quantity, price, market.taker_fee),
+            drifted=book.drifted + quantity * worse * (1 + market.taker_fee),
         )
         self._notice()
 
@@ -270,13 +288,14 @@ class Account(RuleBasedStateMachine):
     @precondition(lambda self: any(book.open for book in self.books.values()))
     @rule(which=_PLACES)
     def hits_a_stop_where_it_stands(self, which: int) -> None:
-        """The whole plan, bought and sold, has then lost no more than its budget."""
+        """The whole plan has then lost no more than its budget, but for the drift of its fills."""
         held = [at for at, book in self.books.items() if book.open]
         place = held[which % len(held)]
         book, market = self.books[place], self.markets[place]
         price = book.stop * (1 - book.sign * market.slippage)
         lost = -book.traded(-book.open, price, market.taker_fee)
-        assert lost * 100 <= book.equity * self.limits.max_risk_percent
+        budget = book.equity * self.limits.max_risk_percent / 100
+        assert lost <= budget + book.drifted
         self.markets[place] = replace(market, price=book.stop)
         self._leave(place, book.open, price)
 
@@ -328,6 +347,8 @@ class Account(RuleBasedStateMachine):
             for at in places:
                 market = self.markets[at]
                 price = Fraction(market.price)
+                if self.books[at].working and self.books[at].plan.setup.entry_price is None:
+                    price *= 1 + Fraction(market.slippage)
                 for quantity, counts_at in self.books[at].parts(market):
                     exposure += Fraction(quantity) * Fraction(counts_at)
                 for quantity, counted_at in counted.get(at, []):
@@ -347,3 +368,4 @@ class Account(RuleBasedStateMachine):
 
 assert {Direction.LONG, Direction.SHORT}.isdisjoint(NAMES)  # both name caps
 TestAccount = Account.TestCase
+TestAccount.settings = settings(settings.default, stateful_step_count=30)

@@ -45,7 +45,8 @@ def test_a_plan_cannot_be_active_without_a_stop(
         stop=plan.trade_setup.stop_loss_price,
     )
     assert active.plan is plan_of(pending) is plan_of(active)
-    assert (active.entry_price, active.open_quantity) == (7, quantity)
+    assert active.entry_price == 7
+    assert active.open_quantity == quantity
     assert active.stop_loss_price == plan.trade_setup.stop_loss_price
     assert active.take_profit_prices == plan.trade_setup.take_profit_prices
     assert active.opened_ns == NOW_NS + 1
@@ -63,8 +64,9 @@ def test_nothing_is_held_in_quantities_or_at_prices_that_are_not_positive(
 ) -> None:
     with pytest.raises(ValueError, match="quantity of a plan must be positive"):
         _planned(plan, value)
-    whole = {"entry_price": Decimal(1), "open_quantity": Decimal(1), "stop_loss_price": Decimal(1)}
-    for name in whole:
+    names = ("entry_price", "open_quantity", "stop_loss_price")
+    whole: dict[str, Any] = dict.fromkeys(names, Decimal(1))
+    for name in names:
         with pytest.raises(ValueError, match=f"{name} of an active trade must be positive"):
             Active(
                 plan=_planned(plan, Decimal(1)),
@@ -86,7 +88,7 @@ def test_a_plan_ends_closed_exactly_when_something_was_filled(
     if sane and (quantity > 0) == (outcome is Outcome.CLOSED):
         assert ended().quantity == quantity
     else:
-        with pytest.raises(ValueError, match="ended plan|ends CLOSED exactly"):
+        with pytest.raises(ValueError, match=r"ended plan|ends CLOSED exactly"):
             ended()
 
 

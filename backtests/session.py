@@ -1,0 +1,155 @@
+"""One backtest from settings to run folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from backtests import performance
+from backtests.data import MarketData, load_market_data
+from backtests.engine import run_engine
+from backtests.errors import BacktestError
+from backtests.manifest import REPORT, count_trials, make_manifest
+from backtests.page import render
+from backtests.progress import RunProgress
+from catalog import store
+from morningstar_strategy.core.curves import Prices
+from morningstar_strategy.core.records import Value
+from morningstar_strategy.core.report import Report, build_report, to_dict
+from morningstar_strategy.journal import (
+    JOURNAL,
+    MANIFEST,
+    SETTINGS,
+    Journal,
+    JournalError,
+    RunFolder,
+    journal_digest,
+    read_records,
+    write_json,
+)
+from morningstar_strategy.settings.load import dump_settings, settings_digest
+from morningstar_strategy.settings.schema import Settings
+
+__all__ = ["Finished", "run_backtest"]
+
+PAGE: Final = "report.html"
+_HASH_LENGTH: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A run that is on disk, and what its report says."""
+
+    folder: Path
+    title: str
+    head_lines: tuple[str, ...]
+    report: Report
+    document: dict[str, Value]
+
+
+def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
+    """Run the engine and write the run folder; raise BacktestError and leave nothing behind."""
+    if settings.mode != "backtest":
+        raise BacktestError(f"mode must be backtest, was {settings.mode}")
+    started = datetime.now(UTC)
+    name = f"{started:%Y%m%dT%H%M%S}Z-{settings_digest(settings)[:_HASH_LENGTH]}"
+    with RunProgress(quiet=quiet) as progress:
+        data = load_market_data(settings.data, funding=settings.venue.funding)
+        try:
+            with RunFolder(settings.runs, name) as folder:
+                (folder / SETTINGS).write_text(dump_settings(settings), encoding="utf-8")
+                with Journal(folder / JOURNAL) as journal:
+                    outcome = run_engine(settings, data, journal, progress=progress)
+                progress.show("reporting", 1.0)
+                manifest = make_manifest(
+                    settings,
+                    data,
+                    model=outcome.model,
+                    journal_sha256=journal_digest(folder),
+                    started=started.isoformat(timespec="seconds"),
+                )
+                write_json(folder / MANIFEST, manifest)
+                finished = _report(settings, data, manifest, folder)
+        except JournalError as e:
+            raise BacktestError(f"{e}") from e
+    return Finished(
+        folder=settings.runs / name,
+        title=finished.title,
+        head_lines=finished.head_lines,
+        report=finished.report,
+        document=finished.document,
+    )
+
+
+def _report(
+    settings: Settings, data: Sequence[MarketData], manifest: dict[str, Value], folder: Path
+) -> Finished:
+    trials = count_trials(
+        settings.runs,
+        settings_sha256=str(manifest["settings_sha256"]),
+        catalog_sha256=str(manifest["catalog_sha256"]),
+    )
+    synthetic = store.is_synthetic(settings.data.catalog)
+    report = build_report(
+        read_records(folder),
+        prices=[_prices(market) for market in data],
+        starting_equity=settings.capital,
+        currency=settings.currency,
+        synthetic=synthetic,
+        trials=settings.report.trials or trials.count,
+        trial_sharpes=trials.sharpes,
+    )
+    title = f"Morningstar backtest, {len(data)} instruments on {settings.data.interval.value} bars"
+    lines = _head_lines(settings, manifest)
+    statistics = performance.statistics_of(report)
+    document: dict[str, Value] = {
+        **to_dict(report),
+        "statistics": performance.to_dict(statistics),
+        "assumptions": list(lines),
+    }
+    write_json(folder / REPORT, document)
+    page = render(
+        report,
+        title=title,
+        head_lines=lines,
+        synthetic=synthetic,
+        max_exposure_percent=settings.risk.max_exposure_percent,
+    )
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    return Finished(folder=folder, title=title, head_lines=lines, report=report, document=document)
+
+
+def _prices(market: MarketData) -> Prices:
+    return Prices(
+        instrument_id=str(market.instrument.id),
+        ts_event=market.columns.ts_event,
+        close=market.columns.close,
+    )
+
+
+def _head_lines(settings: Settings, manifest: dict[str, Value]) -> tuple[str, ...]:
+    venue = settings.venue
+    libraries = manifest["libraries"]
+    engine = libraries["nautilus_trader"] if isinstance(libraries, dict) else ""
+    lines = [
+        f"Engine NautilusTrader {engine} (a release candidate) · predictor {manifest['model']} "
+        f"· code {str(manifest['code_sha256'])[:12]} · data {str(manifest['catalog_sha256'])[:12]}",
+        f"Costs in percent of notional: maker {venue.maker_fee_percent}, "
+        f"taker {venue.taker_fee_percent}, slippage {venue.slippage_percent} on what takes "
+        f"liquidity · funding {'settled' if venue.funding else 'ignored'}",
+    ]
+    if venue.latency_ms:
+        lines.append(
+            f"Order latency {venue.latency_ms} ms: on bars an order meets the market one bar late"
+        )
+    if settings.decision.allow_short and _any_spot(settings):
+        lines.append("Spot instruments are traded long only")
+    if settings.risk.max_drawdown_percent == Decimal(100):
+        lines.append("The drawdown halt is off")
+    return tuple(lines)
+
+
+def _any_spot(settings: Settings) -> bool:
+    return any("-PERP." not in name for name in settings.data.instruments)
