@@ -18,13 +18,14 @@ class RunProgress:
     """Shows how far through its span a run is; nothing when `quiet`."""
 
     def __init__(self, *, quiet: bool) -> None:
+        console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=quiet,
+            console=console,
+            disable=quiet or not console.is_terminal,
             transient=True,
         )
         self._task = self._progress.add_task("loading", total=1.0)

@@ -7,6 +7,7 @@ import timeit
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from rich.console import Console
@@ -84,9 +85,9 @@ def measure(*, rounds: int = 20_000) -> dict[str, float]:
     }
     found: dict[str, float] = {}
     for name, (asked, bounds, remembered, kind) in cases.items():
-        if not isinstance(rule_on(asked, now, bounds, remembered), kind):
-            raise RuntimeError(f"the case {name!r} is not ruled as its name says")
-        timer = timeit.Timer(lambda a=asked, b=bounds, m=remembered: rule_on(a, now, b, m))
+        ruling = rule_on(asked, now, bounds, remembered)
+        assert type(ruling) is kind, f"{name} was ruled {ruling}"
+        timer = timeit.Timer(partial(rule_on, asked, now, bounds, remembered))
         found[name] = min(timer.repeat(repeat=5, number=rounds)) / rounds * 1e6
     return found
 

@@ -108,13 +108,18 @@ def observe(
         memory = replace(memory, day=day, day_equity=equity, day_halted="")
     if equity > memory.peak_equity:
         memory = replace(memory, peak_equity=equity)
-    if not memory.halted and memory.drawdown(equity) >= max_drawdown:
+    if not memory.halted and _lost(memory.peak_equity, equity, max_drawdown):
         reason = f"drawdown {memory.drawdown(equity):.2%} reached the limit {max_drawdown:.2%}"
         memory = replace(memory, halted=reason)
-    if not memory.day_halted and memory.day_loss(equity) >= max_daily_loss:
+    if not memory.day_halted and _lost(memory.day_equity, equity, max_daily_loss):
         reason = f"daily loss {memory.day_loss(equity):.2%} reached the limit {max_daily_loss:.2%}"
         memory = replace(memory, day_halted=reason)
     return memory
+
+
+def _lost(start: Decimal, equity: Decimal, fraction: Decimal) -> bool:
+    """Say whether the equity is at least this fraction below where it started."""
+    return start > 0 and start - equity >= fraction * start
 
 
 def rest(memory: RiskMemory, instrument_id: str, *, until_ns: int, now_ns: int) -> RiskMemory:

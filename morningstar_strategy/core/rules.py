@@ -10,6 +10,7 @@ from morningstar_strategy.core.commands import Direction, PlanTrade, TradeSetup
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory, remember
 from morningstar_strategy.core.state import Flat, Market, Snapshot
 
+_ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
 _GRAIN: Final = Decimal("1e-12")  # percent
 
@@ -214,7 +215,7 @@ def within_position_size(plan: PlanTrade, case: Case) -> PlanTrade | str:
     """Shrink to what one instrument may hold."""
     cap = case.now.equity * case.limits.max_position_percent / _HUNDRED
     symbol = plan.trade_setup.symbol
-    own = sum([h.notional for h in case.now.holdings if h.instrument_id == symbol], Decimal(0))
+    own = sum([h.notional for h in case.now.holdings if h.instrument_id == symbol], _ZERO)
     return _shrunk_to(plan, cap - own, case.now) or "no position size is left"
 
 
@@ -251,10 +252,10 @@ def correlated_notional(setup: TradeSetup, case: Case) -> Decimal:
     """Give what the instrument's group holds in the plan's direction; of several, the most."""
     same = [h for h in case.now.holdings if h.direction is setup.direction]
     if not case.limits.correlated:
-        return sum([h.notional for h in same], Decimal(0))
+        return sum([h.notional for h in same], _ZERO)
     groups = [group for group in case.limits.correlated if setup.symbol in group]
     return max(
-        sum([h.notional for h in same if h.instrument_id in group], Decimal(0))
+        sum([h.notional for h in same if h.instrument_id in group], _ZERO)
         for group in groups or [(setup.symbol,)]
     )
 

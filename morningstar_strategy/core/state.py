@@ -3,8 +3,11 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from morningstar_strategy.core.commands import Direction, TradeSetup
+
+_ZERO: Final = Decimal(0)
 
 
 class Outcome(StrEnum):
@@ -201,9 +204,9 @@ class Snapshot:
     @property
     def exposure(self) -> Decimal:
         """Sum the notional of all positions and working entries."""
-        return sum([holding.notional for holding in self.holdings], Decimal(0))
+        return sum([holding.notional for holding in self.holdings], _ZERO)
 
     @property
     def open_loss(self) -> Decimal:
         """Sum the unrealized losses of all positions, as a positive number."""
-        return -sum([h.unrealized for h in self.holdings if h.unrealized < 0], Decimal(0))
+        return -sum([h.unrealized for h in self.holdings if h.unrealized < 0], _ZERO)
