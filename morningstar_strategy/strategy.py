@@ -11,7 +11,7 @@ from nautilus_trader.trading import Strategy, StrategyConfig
 from morningstar_strategy.core.commands import DoNothing
 from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle
 from morningstar_strategy.core.ledger import Fill, Ledger, Role
-from morningstar_strategy.core.limits import RiskLimits, RiskMemory, calm, remember, rest
+from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.records import (
     Kind,
     Record,
@@ -32,6 +32,7 @@ from morningstar_strategy.core.risk import (
 )
 from morningstar_strategy.core.state import Active, Flat, Pending
 from morningstar_strategy.faults import Faults, guarded
+from morningstar_strategy.memory import MemoryFile, RiskWatch
 from morningstar_strategy.orders import Orders, VenueStyle
 from morningstar_strategy.snapshot import Reader, Terms
 from morningstar_strategy.topics import ASSESSMENT, RECORD
@@ -75,16 +76,14 @@ class MorningstarStrategy(Strategy):
         return super().__new__(cls, config)  # type: ignore[call-arg]
 
     def __init__(
-        self, *, mandate: Mandate, faults: Faults, memory: RiskMemory | None = None
+        self, *, mandate: Mandate, faults: Faults, memory_file: MemoryFile | None = None
     ) -> None:
         self.faults = faults
-        self.memory = RiskMemory() if memory is None else memory
         self._mandate = mandate
         self._terms: Mapping[str, Terms] = {t.instrument_id.value: t for t in mandate.terms}
         self._observe_due_ns = 0
         self._mark_due_ns = 0
-        self._calm = calm(self.memory, mandate.risk)
-        self._halted = ""
+        self._watch = RiskWatch(limits=mandate.risk, file=memory_file)
         self._idle_reason: dict[str, str] = {}
         self._level = AccountRisk.SAFE
 
@@ -135,7 +134,7 @@ class MorningstarStrategy(Strategy):
         if now is None:
             return
         command = decide(assessment, now, self._mandate.decision)
-        ruling = rule_on(command, now, self._mandate.risk, self.memory)
+        ruling = rule_on(command, now, self._mandate.risk, self._watch.memory)
         if self._repeats(ruling, name):
             return
         self._record(of_assessment(assessment))
@@ -165,28 +164,26 @@ class MorningstarStrategy(Strategy):
 
     def _observe(self, now_ns: int) -> None:
         """Let risk see the equity at its pace while something is held, and mark it when due."""
-        limits = self._mandate.risk
-        self._observe_due_ns = now_ns + limits.observe_every_secs * _SECOND
+        pace = self._mandate.risk.observe_every_secs
+        self._observe_due_ns = now_ns + pace * _SECOND
         due = now_ns >= self._mark_due_ns
         if not (self._orders.book or due):
             return
-        equity = self._reader.equity()
-        if not self._calm.holds(equity, now_ns=now_ns):
-            self.memory = remember(self.memory, equity=equity, now_ns=now_ns, limits=limits)
-            self._calm = calm(self.memory, limits)
-            self._tell_halts(now_ns)
+        equity = self._see_equity(now_ns)
         if due:
             self._mark_due_ns = now_ns + self._mandate.equity_every_secs * _SECOND
             self._mark(now_ns, equity)
             self._orders.sweep(now_ns=now_ns)
 
-    def _tell_halts(self, now_ns: int) -> None:
-        halted = self.memory.halted or self.memory.day_halted
-        if halted != self._halted:
-            self._halted = halted
-            fields: dict[str, Value] = {"state": "halted" if halted else "released"}
-            self._tell(Kind.HEALTH, now_ns, "", {**fields, "reason": halted})
+    def _see_equity(self, now_ns: int) -> Decimal:
+        equity = self._reader.equity()
+        self._watch.see(equity, now_ns=now_ns)
+        halted = self._watch.news()
+        if halted is not None:
+            state = "halted" if halted else "released"
+            self._tell(Kind.HEALTH, now_ns, "", {"state": state, "reason": halted})
             self.log.warning(f"No new risk: {halted}" if halted else "New risk is allowed again")
+        return equity
 
     def _mark(self, now_ns: int, equity: Decimal) -> None:
         exposure = self._reader.exposure(self._terms)
@@ -194,7 +191,7 @@ class MorningstarStrategy(Strategy):
             "equity": f"{equity:f}",
             "balance": f"{equity - self._reader.unrealized():f}",
             "exposure": {name: f"{value:f}" for name, value in exposure.items()},
-            "drawdown": f"{self.memory.drawdown(equity):.8f}",
+            "drawdown": f"{self._watch.memory.drawdown(equity):.8f}",
             "risk": self._account_risk(now_ns).value,
         }
         self._tell(Kind.EQUITY, now_ns, "", fields)
@@ -206,7 +203,7 @@ class MorningstarStrategy(Strategy):
         )
         if now is None:
             return AccountRisk.SAFE
-        return account_risk(now, self._mandate.risk, self.memory)
+        return account_risk(now, self._mandate.risk, self._watch.memory)
 
     # ------------------------------------------------------------ what the venue says
 
@@ -330,9 +327,10 @@ class MorningstarStrategy(Strategy):
         ended = ledger.ended(now_ns=now_ns, entry_rejected=self._orders.entry_was_refused(ledger))
         self._orders.forget(name, now_ns=now_ns)
         self._record(of_plan(ended, ts_event=now_ns))
-        if ledger.last_exit is Role.STOP:
-            until_ns = now_ns + self._mandate.decision.cooldown_secs * _SECOND
-            self.memory = rest(self.memory, name, until_ns=until_ns, now_ns=now_ns)
+        cooldown_ns = self._mandate.decision.cooldown_secs * _SECOND
+        if ledger.last_exit is Role.STOP and cooldown_ns:
+            self._watch.rest(name, until_ns=now_ns + cooldown_ns, now_ns=now_ns)
+        self._see_equity(now_ns)
         if ledger.open_quantity < 0:
             self._orders.flatten(self._terms[name])
 

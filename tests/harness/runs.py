@@ -19,6 +19,7 @@ from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record
 from morningstar_strategy.core.review import Reviewer
 from morningstar_strategy.faults import Faults, guarded
+from morningstar_strategy.memory import MemoryFile
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import VenueSettings
 from morningstar_strategy.settings.wiring import terms_of
@@ -81,6 +82,7 @@ class Rig:
     reviewer: Reviewer = field(default_factory=lambda: AbstainingReviewer("off"))
     options: dict[str, Any] = field(default_factory=dict)  # of the engine's venue
     capital: int = 10_000
+    memory_file: MemoryFile | None = None
 
     def __post_init__(self) -> None:
         config = BacktestEngineConfig(
@@ -104,7 +106,9 @@ class Rig:
             risk=self.risk,
             style=self.style or simulated_style(self.venue),
         )
-        self.strategy = MorningstarStrategy(mandate=mandate, faults=self.faults)
+        self.strategy = MorningstarStrategy(
+            mandate=mandate, faults=self.faults, memory_file=self.memory_file
+        )
         self._foresight = ForesightActor(
             bar_types=bar_types, foresee=self.foresee, faults=self.faults
         )

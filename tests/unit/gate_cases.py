@@ -1,7 +1,7 @@
 """One small account and plan with round numbers, to be changed by each example."""
 
 from dataclasses import replace
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any, Final
 
 from morningstar_strategy.core.commands import Direction, PlanTrade, TradeSetup
@@ -15,38 +15,38 @@ NOW: Final = 20_000 * DAY + 3_600 * SECOND
 
 MARKET: Final = Market(
     instrument_id="BTC",
-    price=D(100),
+    price=Decimal(100),
     ts_price=NOW,
-    tick=D("0.1"),
-    lot=D("0.01"),
-    min_quantity=D("0.01"),
-    min_notional=D(5),
-    maker_fee=D("0.0005"),
-    taker_fee=D("0.001"),
-    slippage=D("0.002"),
+    tick=Decimal("0.1"),
+    lot=Decimal("0.01"),
+    min_quantity=Decimal("0.01"),
+    min_notional=Decimal(5),
+    maker_fee=Decimal("0.0005"),
+    taker_fee=Decimal("0.001"),
+    slippage=Decimal("0.002"),
 )
 LONG: Final = TradeSetup(
     symbol="BTC",
     direction=Direction.LONG,
     entry_price=None,
-    stop_loss_price=D(95),
-    take_profit_prices=(D(110), D(120)),
-    position_size_percent=D(10),
+    stop_loss_price=Decimal(95),
+    take_profit_prices=(Decimal(110), Decimal(120)),
+    position_size_percent=Decimal(10),
 )
 SHORT: Final = replace(
     LONG,
     direction=Direction.SHORT,
-    stop_loss_price=D(105),
-    take_profit_prices=(D(90), D(80)),
+    stop_loss_price=Decimal(105),
+    take_profit_prices=(Decimal(90), Decimal(80)),
 )
-NOW_FLAT: Final = Snapshot(ts_event=NOW, equity=D(10_000), market=MARKET, trade=Flat())
-MEMORY: Final = RiskMemory(peak_equity=D(10_000), day=20_000, day_equity=D(10_000))
+NOW_FLAT: Final = Snapshot(ts_event=NOW, equity=Decimal(10_000), market=MARKET, trade=Flat())
+MEMORY: Final = RiskMemory(peak_equity=Decimal(10_000), day=20_000, day_equity=Decimal(10_000))
 
 
 def held(notional: object, name: str = "ETH", **changed: Any) -> Holding:  # Any: any field
     """Build a long holding."""
-    fields: dict[str, Any] = {"direction": Direction.LONG, "unrealized": D(0)} | changed
-    return Holding(instrument_id=name, notional=D(f"{notional}"), **fields)
+    fields: dict[str, Any] = {"direction": Direction.LONG, "unrealized": Decimal(0)} | changed
+    return Holding(instrument_id=name, notional=Decimal(f"{notional}"), **fields)
 
 
 def market(**changed: Any) -> Market:  # Any: any field of a market
@@ -67,7 +67,7 @@ def ruled(
     return rule_on(plan, now, replace(RiskLimits(), **(limits or {})), memory)
 
 
-def approved(ruling: Ruling) -> tuple[D, D]:
+def approved(ruling: Ruling) -> tuple[Any, Any]:  # Any: compared with plain numbers
     """Give percent and quantity of an approved plan."""
     assert isinstance(ruling, Approved), f"{ruling}"
     assert isinstance(ruling.command, PlanTrade)
@@ -82,7 +82,7 @@ def denied(ruling: Ruling) -> tuple[str, str]:
 
 def planned(setup: TradeSetup = LONG) -> Plan:
     """Build a plan of ten."""
-    return Plan(order_id="P-1", setup=setup, quantity=D(10), planned_ns=NOW, reason="a test")
+    return Plan(order_id="P-1", setup=setup, quantity=Decimal(10), planned_ns=NOW, reason="a test")
 
 
 def pending(setup: TradeSetup = LONG) -> Pending:
@@ -95,8 +95,8 @@ def active(setup: TradeSetup = LONG) -> Active:
     return Active(
         plan=planned(setup),
         opened_ns=NOW,
-        entry_price=D(100),
-        open_quantity=D(10),
+        entry_price=Decimal(100),
+        open_quantity=Decimal(10),
         stop_loss_price=setup.stop_loss_price,
         take_profit_prices=setup.take_profit_prices,
     )

@@ -1,7 +1,7 @@
 """Every rule of the gate at its boundary, with the numbers written out."""
 
 from dataclasses import replace
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -38,10 +38,10 @@ from tests.unit.gate_cases import (
 )
 
 WIDE: dict[str, Any] = {
-    "max_position_percent": D(100),
-    "max_exposure_percent": D(100),
-    "max_correlated_percent": D(100),
-    "max_risk_percent": D(100),
+    "max_position_percent": Decimal(100),
+    "max_exposure_percent": Decimal(100),
+    "max_correlated_percent": Decimal(100),
+    "max_risk_percent": Decimal(100),
 }
 
 
@@ -71,39 +71,41 @@ def test_the_rules_stand_in_the_order_that_the_documents_give() -> None:
 
 
 def test_a_market_entry_counts_slipped_and_a_limit_at_the_higher_of_limit_and_market() -> None:
-    assert entry_estimate(LONG, MARKET) == D("100.2")
-    assert entry_estimate(SHORT, MARKET) == D("100.2")
-    assert entry_estimate(replace(LONG, entry_price=D(98)), MARKET) == 98
-    assert worst_price(replace(LONG, entry_price=D(98)), MARKET) == 100
-    assert worst_price(replace(LONG, entry_price=D(103)), MARKET) == 103
-    assert worst_notional(LONG, D(3), MARKET) == D("300.6")
+    assert entry_estimate(LONG, MARKET) == Decimal("100.2")
+    assert entry_estimate(SHORT, MARKET) == Decimal("100.2")
+    assert entry_estimate(replace(LONG, entry_price=Decimal(98)), MARKET) == 98
+    assert worst_price(replace(LONG, entry_price=Decimal(98)), MARKET) == 100
+    assert worst_price(replace(LONG, entry_price=Decimal(103)), MARKET) == 103
+    assert worst_notional(LONG, Decimal(3), MARKET) == Decimal("300.6")
 
 
 @pytest.mark.parametrize(
     ("setup", "loss"),
     [
-        (LONG, D("5.58501")),  # 100.2 - 94.81 + (100.2 + 94.81) / 1000
-        (SHORT, D("5.61501")),  # 105.21 - 99.8 + (105.21 + 99.8) / 1000
-        (replace(LONG, entry_price=D(99)), D("4.38381")),  # 99 - 94.81 + 0.19381
-        (replace(SHORT, entry_price=D(101)), D("4.41621")),  # 105.21 - 101 + 0.20621
+        (LONG, Decimal("5.58501")),  # 100.2 - 94.81 + (100.2 + 94.81) / 1000
+        (SHORT, Decimal("5.61501")),  # 105.21 - 99.8 + (105.21 + 99.8) / 1000
+        (replace(LONG, entry_price=Decimal(99)), Decimal("4.38381")),  # 99 - 94.81 + 0.19381
+        (replace(SHORT, entry_price=Decimal(101)), Decimal("4.41621")),  # 105.21 - 101 + 0.20621
     ],
 )
-def test_the_loss_of_one_unit_holds_fees_and_slippage_of_both_ends(setup: Any, loss: D) -> None:
+def test_the_loss_of_one_unit_holds_fees_and_slippage_of_both_ends(
+    setup: Any, loss: Decimal
+) -> None:
     assert loss_per_unit(setup, MARKET) == loss
 
 
 def test_the_quantity_is_the_percent_at_the_worst_price_in_whole_lots() -> None:
-    assert quantity_of(PlanTrade(trade_setup=LONG), NOW_FLAT) == D("9.98")  # 1000 / 100.2
-    assert approved(ruled()) == (10, D("9.98"))
-    assert approved(ruled(SHORT)) == (10, D("9.98"))
-    assert approved(ruled(entry_price=D(99))) == (10, 10)
-    assert approved(ruled(entry_price=D("100.0"))) == (10, 10)
-    assert approved(ruled(SHORT, entry_price=D("102.5"))) == (10, D("9.75"))
+    assert quantity_of(PlanTrade(trade_setup=LONG), NOW_FLAT) == Decimal("9.98")  # 1000 / 100.2
+    assert approved(ruled()) == (10, Decimal("9.98"))
+    assert approved(ruled(SHORT)) == (10, Decimal("9.98"))
+    assert approved(ruled(entry_price=Decimal(99))) == (10, 10)
+    assert approved(ruled(entry_price=Decimal("100.0"))) == (10, 10)
+    assert approved(ruled(SHORT, entry_price=Decimal("102.5"))) == (10, Decimal("9.75"))
 
 
 def test_a_plan_approved_as_asked_is_the_same_plan() -> None:
     plan = PlanTrade(trade_setup=LONG)
-    assert ruled() == Approved(command=plan, quantity=D("9.98"), risk_level=RiskLevel.MEDIUM)
+    assert ruled() == Approved(command=plan, quantity=Decimal("9.98"), risk_level=RiskLevel.MEDIUM)
 
 
 # ---------------------------------------------------------------- denials before any size
@@ -111,13 +113,13 @@ def test_a_plan_approved_as_asked_is_the_same_plan() -> None:
 
 @pytest.mark.parametrize("equity", ["0", "-1", "NaN", "Infinity"])
 def test_an_equity_that_is_no_positive_number_is_denied(equity: str) -> None:
-    rule, reason = denied(ruled(now=replace(NOW_FLAT, equity=D(equity))))
+    rule, reason = denied(ruled(now=replace(NOW_FLAT, equity=Decimal(equity))))
     assert rule == "numbers_make_sense"
     assert reason == f"equity must be a positive number, was {equity}"
 
 
 def test_the_smallest_positive_equity_makes_sense() -> None:
-    rule, _ = denied(ruled(now=replace(NOW_FLAT, equity=D("0.01")), memory=replace(MEMORY)))
+    rule, _ = denied(ruled(now=replace(NOW_FLAT, equity=Decimal("0.01")), memory=replace(MEMORY)))
     assert rule == "not_halted"
 
 
@@ -133,15 +135,15 @@ def test_a_latched_halt_denies_with_its_reason() -> None:
 
 
 def test_a_drawdown_or_daily_loss_at_its_limit_now_denies() -> None:
-    high = replace(MEMORY, peak_equity=D("11111.2"), day_equity=D("10000"))
+    high = replace(MEMORY, peak_equity=Decimal("11111.2"), day_equity=Decimal("10000"))
     assert denied(ruled(memory=high))[0] == "not_halted"
-    assert approved(ruled(memory=replace(high, peak_equity=D("11111.1"))))
-    bad_day = replace(MEMORY, day_equity=D("10309.3"))
+    assert approved(ruled(memory=replace(high, peak_equity=Decimal("11111.1"))))
+    bad_day = replace(MEMORY, day_equity=Decimal("10309.3"))
     assert denied(ruled(memory=bad_day)) == (
         "not_halted",
         "halted: daily loss 3.00% reached the limit 3.00%",
     )
-    assert approved(ruled(memory=replace(bad_day, day_equity=D("10309.2"))))
+    assert approved(ruled(memory=replace(bad_day, day_equity=Decimal("10309.2"))))
 
 
 def test_an_instrument_rests_up_to_but_not_at_the_end_of_its_rest() -> None:
@@ -192,7 +194,7 @@ def test_no_more_plans_than_allowed() -> None:
 
 def test_open_positions_may_lose_less_than_the_limit_and_gains_do_not_count() -> None:
     def losing(*gains: str) -> Any:
-        found = tuple(held(100, f"X{at}", unrealized=D(g)) for at, g in enumerate(gains))
+        found = tuple(held(100, f"X{at}", unrealized=Decimal(g)) for at, g in enumerate(gains))
         return replace(NOW_FLAT, holdings=found)
 
     assert approved(ruled(now=losing("-499.99", "300")))
@@ -207,32 +209,34 @@ def test_open_positions_may_lose_less_than_the_limit_and_gains_do_not_count() ->
 
 def test_prices_are_rounded_to_the_tick_that_risks_less() -> None:
     ruling = ruled(
-        entry_price=D("99.57"), stop_loss_price=D("95.01"), take_profit_prices=(D("110.19"),)
+        entry_price=Decimal("99.57"),
+        stop_loss_price=Decimal("95.01"),
+        take_profit_prices=(Decimal("110.19"),),
     )
     assert isinstance(ruling, Approved)
     assert isinstance(ruling.command, PlanTrade)
     setup = ruling.command.trade_setup
     prices = (setup.entry_price, setup.stop_loss_price, setup.take_profit_prices)
-    assert prices == (D("99.5"), D("95.1"), (D("110.1"),))
+    assert prices == (Decimal("99.5"), Decimal("95.1"), (Decimal("110.1"),))
     short = ruled(
         SHORT,
-        entry_price=D("100.51"),
-        stop_loss_price=D("104.99"),
-        take_profit_prices=(D("90.01"), D("80")),
+        entry_price=Decimal("100.51"),
+        stop_loss_price=Decimal("104.99"),
+        take_profit_prices=(Decimal("90.01"), Decimal("80")),
     )
     assert isinstance(short, Approved)
     assert isinstance(short.command, PlanTrade)
     setup = short.command.trade_setup
     prices = (setup.entry_price, setup.stop_loss_price, setup.take_profit_prices)
-    assert prices == (D("100.6"), D("104.9"), (D("90.1"), D(80)))
+    assert prices == (Decimal("100.6"), Decimal("104.9"), (Decimal("90.1"), Decimal(80)))
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"entry_price": D("99.57")},
-        {"stop_loss_price": D("95.01")},
-        {"take_profit_prices": (D("110.19"),)},
+        {"entry_price": Decimal("99.57")},
+        {"stop_loss_price": Decimal("95.01")},
+        {"take_profit_prices": (Decimal("110.19"),)},
     ],
 )
 def test_one_price_off_the_tick_is_enough_to_round(changed: dict[str, Any]) -> None:
@@ -243,56 +247,66 @@ def test_one_price_off_the_tick_is_enough_to_round(changed: dict[str, Any]) -> N
 
 
 def test_prices_that_collide_on_the_tick_are_denied() -> None:
-    rule, reason = denied(ruled(entry_price=D("95.09"), stop_loss_price=D("95.01")))
+    rule, reason = denied(ruled(entry_price=Decimal("95.09"), stop_loss_price=Decimal("95.01")))
     assert rule == "on_the_grid"
     assert reason.startswith("prices do not stand on the tick 0.1: stop_loss_price must be on")
 
 
 def test_a_stop_must_be_on_the_losing_side_of_the_market() -> None:
-    assert denied(ruled(entry_price=D("102"), stop_loss_price=D("100"))) == (
+    assert denied(ruled(entry_price=Decimal("102"), stop_loss_price=Decimal("100"))) == (
         "stop_is_sane",
-        "stop 100.0 is not on the losing side of the market 100",
+        "stop 100 is not on the losing side of the market 100",
     )
-    assert denied(ruled(stop_loss_price=D("100.1"), take_profit_prices=(D(120),)))[0] == (
-        "stop_is_sane"
+    assert denied(ruled(stop_loss_price=Decimal("100.1"), take_profit_prices=(Decimal(120),)))[
+        0
+    ] == ("stop_is_sane")
+    assert (
+        denied(ruled(SHORT, entry_price=Decimal(98), stop_loss_price=Decimal("100")))[0]
+        == "stop_is_sane"
     )
-    assert denied(ruled(SHORT, entry_price=D(98), stop_loss_price=D("100")))[0] == "stop_is_sane"
-    assert approved(ruled(stop_loss_price=D("99.9")))
-    assert approved(ruled(SHORT, stop_loss_price=D("100.1")))
+    assert approved(ruled(stop_loss_price=Decimal("99.9")))
+    assert approved(ruled(SHORT, stop_loss_price=Decimal("100.1")))
 
 
 def test_a_stop_may_be_as_far_from_the_entry_as_the_limit() -> None:
-    assert approved(ruled(stop_loss_price=D("90")))
-    assert denied(ruled(stop_loss_price=D("89.9"))) == (
+    assert approved(ruled(stop_loss_price=Decimal("90")))
+    assert denied(ruled(stop_loss_price=Decimal("89.9"))) == (
         "stop_is_sane",
         "stop is 10.10 % away, at most 10 % are allowed",
     )
-    assert approved(ruled(entry_price=D(98), stop_loss_price=D("88.2")))
-    assert denied(ruled(entry_price=D(98), stop_loss_price=D("88.1")))[0] == "stop_is_sane"
-    assert approved(ruled(SHORT, stop_loss_price=D("110")))
-    assert denied(ruled(SHORT, stop_loss_price=D("110.1")))[0] == "stop_is_sane"
+    assert approved(ruled(entry_price=Decimal(98), stop_loss_price=Decimal("88.2")))
+    assert (
+        denied(ruled(entry_price=Decimal(98), stop_loss_price=Decimal("88.1")))[0] == "stop_is_sane"
+    )
+    assert approved(ruled(SHORT, stop_loss_price=Decimal("110")))
+    assert denied(ruled(SHORT, stop_loss_price=Decimal("110.1")))[0] == "stop_is_sane"
 
 
 def test_a_limit_entry_may_be_as_far_from_the_market_as_the_limit() -> None:
-    assert approved(ruled(entry_price=D("95.1"), stop_loss_price=D("94")))
-    assert approved(ruled(entry_price=D("95"), stop_loss_price=D("94")))
-    assert approved(ruled(entry_price=D("105")))
-    assert denied(ruled(entry_price=D("94.9"), stop_loss_price=D("94"))) == (
+    assert approved(ruled(entry_price=Decimal("95.1"), stop_loss_price=Decimal("94")))
+    assert approved(ruled(entry_price=Decimal("95"), stop_loss_price=Decimal("94")))
+    assert approved(ruled(entry_price=Decimal("105")))
+    assert denied(ruled(entry_price=Decimal("94.9"), stop_loss_price=Decimal("94"))) == (
         "entry_is_near",
         "entry 94.9 is more than 5 % from the market 100",
     )
-    assert denied(ruled(entry_price=D("105.1"), stop_loss_price=D("99")))[0] == "entry_is_near"
+    assert (
+        denied(ruled(entry_price=Decimal("105.1"), stop_loss_price=Decimal("99")))[0]
+        == "entry_is_near"
+    )
 
 
 def test_at_market_no_target_may_be_passed() -> None:
-    assert denied(ruled(take_profit_prices=(D(120), D(100)))) == (
+    assert denied(ruled(take_profit_prices=(Decimal(120), Decimal(100)))) == (
         "entry_is_near",
         "take profit 100 is not on the winning side of 100",
     )
-    assert approved(ruled(take_profit_prices=(D(120), D("100.1"))))
-    assert denied(ruled(SHORT, take_profit_prices=(D(80), D(100))))[0] == "entry_is_near"
-    assert approved(ruled(SHORT, take_profit_prices=(D(80), D("99.9"))))
-    assert approved(ruled(entry_price=D(96), take_profit_prices=(D(99),)))
+    assert approved(ruled(take_profit_prices=(Decimal(120), Decimal("100.1"))))
+    assert (
+        denied(ruled(SHORT, take_profit_prices=(Decimal(80), Decimal(100))))[0] == "entry_is_near"
+    )
+    assert approved(ruled(SHORT, take_profit_prices=(Decimal(80), Decimal("99.9"))))
+    assert approved(ruled(entry_price=Decimal(96), take_profit_prices=(Decimal(99),)))
     assert (min_target(LONG), min_target(SHORT)) == (110, 90)
 
 
@@ -302,93 +316,99 @@ def test_at_market_no_target_may_be_passed() -> None:
 @pytest.mark.parametrize(
     ("limits", "rule", "quantity"),
     [
-        ({"max_order_notional": D("501")}, "within_order_size", D("5")),
-        ({"max_order_notional": D("500.9")}, "within_order_size", D("4.99")),
-        ({"max_position_percent": D("5.01")}, "within_position_size", D("5")),
-        ({"max_risk_percent": D("0.2792505")}, "within_risk_budget", D("5")),
-        ({"max_risk_percent": D("0.2792504")}, "within_risk_budget", D("4.99")),
-        ({"max_exposure_percent": D("5.01")}, "within_exposure", D("5")),
-        ({"max_correlated_percent": D("5.01")}, "within_correlation", D("5")),
+        ({"max_order_notional": Decimal("501")}, "within_order_size", Decimal("5")),
+        ({"max_order_notional": Decimal("500.9")}, "within_order_size", Decimal("4.99")),
+        ({"max_position_percent": Decimal("5.01")}, "within_position_size", Decimal("5")),
+        ({"max_risk_percent": Decimal("0.2792505")}, "within_risk_budget", Decimal("5")),
+        ({"max_risk_percent": Decimal("0.2792504")}, "within_risk_budget", Decimal("4.99")),
+        ({"max_exposure_percent": Decimal("5.01")}, "within_exposure", Decimal("5")),
+        ({"max_correlated_percent": Decimal("5.01")}, "within_correlation", Decimal("5")),
     ],
 )
 def test_each_cap_shrinks_to_the_lots_that_fit(
-    limits: dict[str, D], rule: str, quantity: D
+    limits: dict[str, Decimal], rule: str, quantity: Decimal
 ) -> None:
     ruling = ruled(limits=limits)
     assert isinstance(ruling, Approved)
     assert ruling.shrunk == (rule,)
     percent, found = approved(ruling)
     assert found == quantity
-    assert percent == quantity * D("100.2") / 100
+    assert percent == quantity * Decimal("100.2") / 100
 
 
 def test_a_percent_that_does_not_come_out_even_is_rounded_up_and_gives_the_same_lots() -> None:
-    now = replace(NOW_FLAT, equity=D(3_000))
-    memory = replace(MEMORY, peak_equity=D(3_000), day_equity=D(3_000))
-    limits = WIDE | {"max_order_notional": D("100.2")}
+    now = replace(NOW_FLAT, equity=Decimal(3_000))
+    memory = replace(MEMORY, peak_equity=Decimal(3_000), day_equity=Decimal(3_000))
+    limits = WIDE | {"max_order_notional": Decimal("100.2")}
     percent, quantity = approved(ruled(limits=limits, now=now, memory=memory))
-    assert (percent, quantity) == (D("3.34"), 1)
-    limits = WIDE | {"max_order_notional": D("100")}
-    found = approved(ruled(entry_price=D(100), limits=limits, now=now, memory=memory))
-    assert found == (D("3.333333333334"), 1)
+    assert (percent, quantity) == (Decimal("3.34"), 1)
+    limits = WIDE | {"max_order_notional": Decimal("100")}
+    found = approved(ruled(entry_price=Decimal(100), limits=limits, now=now, memory=memory))
+    assert found == (Decimal("3.333333333334"), 1)
 
 
 def test_a_plan_at_its_caps_is_left_as_it_is() -> None:
     exact: dict[str, Any] = {
-        "max_order_notional": D(1_000),
-        "max_position_percent": D(10),
-        "max_exposure_percent": D(10),
-        "max_correlated_percent": D(10),
+        "max_order_notional": Decimal(1_000),
+        "max_position_percent": Decimal(10),
+        "max_exposure_percent": Decimal(10),
+        "max_correlated_percent": Decimal(10),
     }
     ruling = ruled(limits=exact)
     assert isinstance(ruling, Approved)
     assert ruling.shrunk == ()
-    assert approved(ruling) == (10, D("9.98"))
+    assert approved(ruling) == (10, Decimal("9.98"))
 
 
 def test_several_caps_shrink_one_after_the_other() -> None:
     limits = {
-        "max_order_notional": D(900),
-        "max_position_percent": D(8),
-        "max_risk_percent": D("0.1"),
+        "max_order_notional": Decimal(900),
+        "max_position_percent": Decimal(8),
+        "max_risk_percent": Decimal("0.1"),
     }
     ruling = ruled(limits=limits)
     assert isinstance(ruling, Approved)
     assert ruling.shrunk == ("within_order_size", "within_position_size", "within_risk_budget")
-    assert ruling.quantity == D("1.79")  # 10 / 5.58501
+    assert ruling.quantity == Decimal("1.79")  # 10 / 5.58501
 
 
 @pytest.mark.parametrize(
     ("limits", "rule", "reason"),
     [
-        ({"max_order_notional": D(1)}, "within_order_size", "no order size is left"),
-        ({"max_position_percent": D("0.01")}, "within_position_size", "no position size is left"),
-        ({"max_risk_percent": D("0.0001")}, "within_risk_budget", "no risk budget is left"),
-        ({"max_exposure_percent": D("0.01")}, "within_exposure", "no exposure is left"),
+        ({"max_order_notional": Decimal(1)}, "within_order_size", "no order size is left"),
         (
-            {"max_correlated_percent": D("0.01")},
+            {"max_position_percent": Decimal("0.01")},
+            "within_position_size",
+            "no position size is left",
+        ),
+        ({"max_risk_percent": Decimal("0.0001")}, "within_risk_budget", "no risk budget is left"),
+        ({"max_exposure_percent": Decimal("0.01")}, "within_exposure", "no exposure is left"),
+        (
+            {"max_correlated_percent": Decimal("0.01")},
             "within_correlation",
             "no correlated exposure is left",
         ),
     ],
 )
 def test_where_not_one_lot_fits_the_plan_is_denied(
-    limits: dict[str, D], rule: str, reason: str
+    limits: dict[str, Decimal], rule: str, reason: str
 ) -> None:
     assert denied(ruled(limits=limits)) == (rule, reason)
 
 
 def test_a_cap_that_fits_one_lot_only_gives_one_lot() -> None:
-    tiny = replace(NOW_FLAT, market=market(min_notional=D(0)))
-    assert approved(ruled(limits={"max_order_notional": D("1.002")}, now=tiny))[1] == D("0.01")
-    assert denied(ruled(limits={"max_order_notional": D("1.001")}, now=tiny))[0] == (
+    tiny = replace(NOW_FLAT, market=market(min_notional=Decimal(0)))
+    assert approved(ruled(limits={"max_order_notional": Decimal("1.002")}, now=tiny))[1] == Decimal(
+        "0.01"
+    )
+    assert denied(ruled(limits={"max_order_notional": Decimal("1.001")}, now=tiny))[0] == (
         "within_order_size"
     )
 
 
 def test_what_the_instrument_holds_already_counts_against_its_position() -> None:
     own = replace(NOW_FLAT, holdings=(held("800", "BTC"), held("700", "ETH")))
-    assert approved(ruled(now=own))[1] == D("6.98")  # 1500 - 800
+    assert approved(ruled(now=own))[1] == Decimal("6.98")  # 1500 - 800
     full = replace(NOW_FLAT, holdings=(held("1500", "BTC"),))
     assert denied(ruled(now=full)) == ("within_position_size", "no position size is left")
     over = replace(NOW_FLAT, holdings=(held("1E+30", "BTC"),))
@@ -396,25 +416,27 @@ def test_what_the_instrument_holds_already_counts_against_its_position() -> None
 
 
 def test_a_stop_that_cannot_lose_is_denied() -> None:
-    rebate = replace(NOW_FLAT, market=market(taker_fee=D("-0.5"), slippage=D(0)))
-    assert denied(ruled(now=rebate)) == ("within_risk_budget", "the stop 95.0 would not lose")
-    even = replace(NOW_FLAT, market=market(taker_fee=D("-0.2"), slippage=D(0), price=D(120)))
+    rebate = replace(NOW_FLAT, market=market(taker_fee=Decimal("-0.5"), slippage=Decimal(0)))
+    assert denied(ruled(now=rebate)) == ("within_risk_budget", "the stop 95 would not lose")
+    even = replace(
+        NOW_FLAT, market=market(taker_fee=Decimal("-0.2"), slippage=Decimal(0), price=Decimal(120))
+    )
     assert denied(
         ruled(
             now=even,
-            stop_loss_price=D(80),
-            limits={"max_stop_distance_percent": D(50)},
-            take_profit_prices=(D(130),),
+            stop_loss_price=Decimal(80),
+            limits={"max_stop_distance_percent": Decimal(50)},
+            take_profit_prices=(Decimal(130),),
         )
     ) == (
         "within_risk_budget",
-        "the stop 80.0 would not lose",
+        "the stop 80 would not lose",
     )
 
 
 def test_all_positions_together_keep_within_the_exposure() -> None:
     held_8000 = replace(NOW_FLAT, holdings=(held(8_000, direction=Direction.SHORT),))
-    assert approved(ruled(now=held_8000))[1] == D("4.99")  # 500 / 100.2
+    assert approved(ruled(now=held_8000))[1] == Decimal("4.99")  # 500 / 100.2
     held_8500 = replace(NOW_FLAT, holdings=(held(8_500, direction=Direction.SHORT),))
     assert denied(ruled(now=held_8500)) == ("within_exposure", "exposure 8500.00 leaves no room")
     held_8499 = replace(NOW_FLAT, holdings=(held("8499.5", direction=Direction.SHORT),))
@@ -423,13 +445,13 @@ def test_all_positions_together_keep_within_the_exposure() -> None:
 
 def test_one_direction_keeps_within_the_correlated_exposure() -> None:
     longs = replace(NOW_FLAT, holdings=(held(5_500), held(500, direction=Direction.SHORT)))
-    assert approved(ruled(now=longs))[1] == D("4.99")
+    assert approved(ruled(now=longs))[1] == Decimal("4.99")
     full = replace(NOW_FLAT, holdings=(held(6_000),))
     assert denied(ruled(now=full)) == (
         "within_correlation",
         "correlated LONG exposure 6000.00 leaves no room",
     )
-    assert approved(ruled(SHORT, now=full))[1] == D("9.98")
+    assert approved(ruled(SHORT, now=full))[1] == Decimal("9.98")
 
 
 @pytest.mark.parametrize(
@@ -457,15 +479,15 @@ def test_of_the_groups_of_an_instrument_the_fullest_counts(
 
 
 def test_a_quantity_below_the_venues_minimum_is_denied() -> None:
-    at_least = replace(NOW_FLAT, market=market(min_quantity=D("9.98")))
-    assert approved(ruled(now=at_least))[1] == D("9.98")
-    more = replace(NOW_FLAT, market=market(min_quantity=D("9.99")))
+    at_least = replace(NOW_FLAT, market=market(min_quantity=Decimal("9.98")))
+    assert approved(ruled(now=at_least))[1] == Decimal("9.98")
+    more = replace(NOW_FLAT, market=market(min_quantity=Decimal("9.99")))
     assert denied(ruled(now=more)) == (
         "large_enough",
         "quantity 9.98 is below the venue's minimum 9.99",
     )
-    nothing = replace(NOW_FLAT, market=market(min_quantity=D(0), min_notional=D(0)))
-    assert denied(ruled(now=nothing, position_size_percent=D("0.01"))) == (
+    nothing = replace(NOW_FLAT, market=market(min_quantity=Decimal(0), min_notional=Decimal(0)))
+    assert denied(ruled(now=nothing, position_size_percent=Decimal("0.01"))) == (
         "large_enough",
         "quantity 0.00 is below the venue's minimum 0",
     )
@@ -474,16 +496,16 @@ def test_a_quantity_below_the_venues_minimum_is_denied() -> None:
 @pytest.mark.parametrize(
     ("setup", "least"),
     [
-        (LONG, D("948.10")),  # 9.98 lots at the stop 95
-        (SHORT, D("998.00")),  # at the market 100
-        (replace(SHORT, entry_price=D("99")), D("990.00")),  # 10 at the entry
+        (LONG, Decimal("948.10")),  # 9.98 lots at the stop 95
+        (SHORT, Decimal("998.00")),  # at the market 100
+        (replace(SHORT, entry_price=Decimal("99")), Decimal("990.00")),  # 10 at the entry
     ],
 )
-def test_a_notional_below_the_venues_minimum_is_denied(setup: Any, least: D) -> None:
+def test_a_notional_below_the_venues_minimum_is_denied(setup: Any, least: Decimal) -> None:
     enough = replace(NOW_FLAT, market=market(min_notional=least))
     assert approved(ruled(setup, now=enough))
-    more = replace(NOW_FLAT, market=market(min_notional=least + D("0.01")))
+    more = replace(NOW_FLAT, market=market(min_notional=least + Decimal("0.01")))
     assert denied(ruled(setup, now=more)) == (
         "large_enough",
-        f"notional {least} is below the venue's minimum {least + D('0.01')}",
+        f"notional {least} is below the venue's minimum {least + Decimal('0.01')}",
     )
