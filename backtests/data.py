@@ -26,7 +26,6 @@ class MarketData:
     instrument: Any  # of the engine, which has no common type for instruments
     bar_type: BarType
     bars: list[Bar]
-    columns: BarWindow  # the same bars as arrays
     history: BarWindow
     funding: list[FundingRateUpdate]
 
@@ -72,7 +71,6 @@ def _load(instrument: Any, data: DataSettings, *, funding: bool) -> MarketData:
         instrument=instrument,
         bar_type=BarType.from_str(series),
         bars=bars,
-        columns=window(bars),
         history=window(loaded[max(first - WARMUP, 0) : first]),
         funding=[_settling(rate) for rate in rates],
     )

@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from backtests import performance
 from backtests.data import MarketData, load_market_data
 from backtests.engine import run_engine
@@ -122,10 +124,11 @@ def _report(
 
 
 def _prices(market: MarketData) -> Prices:
+    count = len(market.bars)
     return Prices(
         instrument_id=str(market.instrument.id),
-        ts_event=market.columns.ts_event,
-        close=market.columns.close,
+        ts_event=np.fromiter((bar.ts_event for bar in market.bars), np.int64, count),
+        close=np.fromiter((bar.close.as_double() for bar in market.bars), np.float64, count),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from backtests.data import load_market_data
 from backtests.engine import run_engine
-from benchmarks.data import INSTRUMENT, MINUTE_NS, START_NS
+from benchmarks.data import INSTRUMENT, MINUTE_NS
 from benchmarks.peers import STAMP_BARS, Ran
 from morningstar_strategy.core.records import Kind, Record
 from morningstar_strategy.journal import JOURNAL, Journal
@@ -20,11 +20,21 @@ from morningstar_strategy.settings.load import load_settings
 from morningstar_strategy.settings.schema import Settings
 
 _CONFIG: Final = Path(__file__).parents[1] / "config" / "base.yaml"
+_AT_MARKET: Final = ("entry", "close")  # filled at once, without being accepted first
 _LOOSE: Final = (
     "risk.warn_drawdown_percent=100",
     "risk.max_drawdown_percent=100",
     "risk.max_daily_loss_percent=100",
     "risk.max_loss_ratio_percent=100",
+)
+
+# A rule of this impatience makes about as many plans in a year as the EMA cross has entries
+BUSY: Final = (
+    "predictor.baseline.threshold=0.3",
+    "decision.min_confidence=0.3",
+    "decision.max_turbulence=1",
+    "decision.cooldown_secs=0",
+    "decision.max_holding_secs=720",
 )
 
 
@@ -45,6 +55,8 @@ class StampingJournal(Journal):
                 self._next_ns = record.ts_event + STAMP_BARS * MINUTE_NS
                 self.stamps.append((record.ts_event, time.process_time()))
             case Kind.ORDER if record.fields["event"] == "accepted":
+                self.orders += 1
+            case Kind.FILL if record.fields["role"] in _AT_MARKET:
                 self.orders += 1
             case Kind.PLAN if record.fields["state"] == "PENDING":
                 self.entries += 1
@@ -69,9 +81,9 @@ def _said(moment_ns: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment_ns // 1_000_000_000))
 
 
-def run_morningstar(catalog: Path, end_ns: int, *, start_ns: int = START_NS) -> Ran:
-    """Run the full backtest and count what it did."""
-    settings = settings_for(catalog, start_ns, end_ns)
+def run_morningstar(catalog: Path, start_ns: int, end_ns: int, *, more: Sequence[str] = ()) -> Ran:
+    """Run the full backtest and count what it did; `more` are settings as on the command line."""
+    settings = settings_for(catalog, start_ns, end_ns, more)
     data = load_market_data(settings.data, funding=settings.venue.funding)
     with TemporaryDirectory(prefix="bench-run-") as place:
         start = time.process_time()

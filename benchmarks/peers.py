@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.data import BAR_TYPE, START_NS
+from benchmarks.data import BAR_TYPE
 
 FAST: Final = 12
 SLOW: Final = 26
@@ -41,12 +41,12 @@ class Ran:
             raise ValueError(f"bars and run_secs must be positive, were {both}")
 
 
-def run_backtrader(catalog: Path, end_ns: int) -> Ran:
+def run_backtrader(catalog: Path, start_ns: int, end_ns: int) -> Ran:
     """Run backtrader, preloaded and with its indicators vectorised, as it does by default."""
     import backtrader as bt
     import pandas as pd
 
-    frame = pd.DataFrame(_columns(catalog, end_ns))
+    frame = pd.DataFrame(_columns(catalog, start_ns, end_ns))
 
     class EmaCross(bt.Strategy):  # type: ignore[misc]  # the library has no types
         def __init__(self) -> None:
@@ -94,7 +94,7 @@ def run_backtrader(catalog: Path, end_ns: int) -> Ran:
     )
 
 
-def run_backtesting(catalog: Path, end_ns: int) -> Ran:
+def run_backtesting(catalog: Path, start_ns: int, end_ns: int) -> Ran:
     """Run backtesting.py, which counts one order per entry: exits are fields of a trade."""
     import pandas as pd
     from backtesting import Backtest, Strategy
@@ -118,7 +118,7 @@ def run_backtesting(catalog: Path, end_ns: int) -> Ran:
                 entered.append(price)
 
     entered: list[float] = []
-    frame = pd.DataFrame(_columns(catalog, end_ns)).set_index("time")
+    frame = pd.DataFrame(_columns(catalog, start_ns, end_ns)).set_index("time")
     frame.columns = [name.capitalize() for name in frame.columns]
     backtest = Backtest(frame, EmaCross, cash=CASH, commission=TAKER, finalize_trades=True)
     start = time.process_time()
@@ -130,7 +130,7 @@ def run_backtesting(catalog: Path, end_ns: int) -> Ran:
     )
 
 
-def _columns(catalog: Path, end_ns: int) -> dict[str, Any]:
+def _columns(catalog: Path, start_ns: int, end_ns: int) -> dict[str, Any]:
     """Read the bars of the span as columns, times without a zone."""
     import numpy as np
 
@@ -141,7 +141,7 @@ def _columns(catalog: Path, end_ns: int) -> dict[str, Any]:
 
     table = read_table(catalog, BARS, BAR_TYPE)
     stamps = times(table)
-    first, last = np.searchsorted(stamps, [START_NS + 1, end_ns + 1])
+    first, last = np.searchsorted(stamps, [start_ns + 1, end_ns + 1])
     rows = table.slice(int(first), int(last - first))
     names = ("open", "high", "low", "close", "volume")
     numbers = {name: to_floats(rows[name]) for name in names}

@@ -24,7 +24,7 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.trading import Strategy, StrategyConfig
 
-from benchmarks.data import BAR_TYPE, INSTRUMENT, MINUTE_NS, START_NS
+from benchmarks.data import BAR_TYPE, INSTRUMENT, MINUTE_NS
 from benchmarks.peers import (
     CASH,
     FAST,
@@ -51,10 +51,11 @@ class EmaCross(Strategy):
         # The stub hides the engine's constructor behind __init__
         return super().__new__(cls, config)  # type: ignore[call-arg]
 
-    def __init__(self, *, instrument: Any, bar_type: BarType, purge: Sequence[str] = ()) -> None:
+    def __init__(self, *, instrument: Any, start_ns: int, purge: Sequence[str] = ()) -> None:
+        self._start_ns = start_ns
         self._id = instrument.id
         self._digits = instrument.price_precision
-        self._bar_type = bar_type
+        self._bar_type = BarType.from_str(BAR_TYPE)
         self._quantity = Quantity.from_str(QUANTITY)
         self._fast = ExponentialMovingAverage(FAST)
         self._slow = ExponentialMovingAverage(SLOW)
@@ -70,11 +71,11 @@ class EmaCross(Strategy):
         self.register_indicator_for_bars(self._bar_type, self._slow)
         self.subscribe_bars(self._bar_type)
         self.clock.set_timer_ns(
-            "stamp", STAMP_BARS * MINUTE_NS, start_time_ns=START_NS, callback=self.on_stamp
+            "stamp", STAMP_BARS * MINUTE_NS, start_time_ns=self._start_ns, callback=self.on_stamp
         )
         if self._purge:
             self.clock.set_timer_ns(
-                "purge", _HOUR_NS, start_time_ns=START_NS, callback=self.on_purge
+                "purge", _HOUR_NS, start_time_ns=self._start_ns, callback=self.on_purge
             )
 
     def on_bar(self, bar: Bar) -> None:
@@ -105,7 +106,7 @@ class EmaCross(Strategy):
 
     def on_stamp(self, event: Any) -> None:
         """Note the CPU time."""
-        bars = (event.ts_event - START_NS) // MINUTE_NS
+        bars = (event.ts_event - self._start_ns) // MINUTE_NS
         self.stamps.append((bars, time.process_time()))
 
     def on_purge(self, event: Any) -> None:
@@ -118,10 +119,34 @@ class EmaCross(Strategy):
             self._cache.purge_account_events(event.ts_event, 0)
 
 
-def run(catalog: Path, end_ns: int, *, purge: Sequence[str] = ()) -> Ran:
+def run(catalog: Path, start_ns: int, end_ns: int, *, purge: Sequence[str] = ()) -> Ran:
     """Run the strategy over the catalog's span and count what it did."""
     (instrument,) = store.load_instruments(catalog, [INSTRUMENT])
-    bars = store.load_bars(catalog, BAR_TYPE, start_ns=START_NS + 1, end_ns=end_ns)
+    bars = store.load_bars(catalog, BAR_TYPE, start_ns=start_ns + 1, end_ns=end_ns)
+    engine = _engine()
+    engine.add_instrument(instrument)
+    engine.add_data(bars)
+    strategy = EmaCross(instrument=instrument, start_ns=start_ns, purge=purge)
+    engine.add_strategy(strategy)
+    start = time.process_time()
+    engine.run()
+    secs = time.process_time() - start
+    orders = engine.cache.orders_total_count()
+    reached = engine.backtest_end
+    engine.dispose()
+    if reached is None or reached < bars[-1].ts_event:
+        raise RuntimeError(f"the engine stopped at {reached}, the data ends at {end_ns}")
+    return Ran(
+        system="plain",
+        bars=len(bars),
+        entries=strategy.entries,
+        orders=orders,
+        run_secs=secs,
+        stamps=tuple((done, secs - start) for done, secs in strategy.stamps),
+    )
+
+
+def _engine() -> BacktestEngine:
     currency = Currency.from_str("USDT")
     engine = BacktestEngine(
         BacktestEngineConfig(
@@ -140,25 +165,4 @@ def run(catalog: Path, end_ns: int, *, purge: Sequence[str] = ()) -> Ran:
         default_leverage=Decimal(3),
         fee_model=MakerTakerFeeModel(_MAKER, Decimal(str(TAKER))),
     )
-    engine.add_instrument(instrument)
-    engine.add_data(bars)
-    strategy = EmaCross(
-        instrument=instrument, bar_type=BarType.from_str(BAR_TYPE), purge=purge
-    )
-    engine.add_strategy(strategy)
-    start = time.process_time()
-    engine.run()
-    secs = time.process_time() - start
-    orders = engine.cache.orders_total_count()
-    reached = engine.backtest_end
-    engine.dispose()
-    if reached is None or reached < bars[-1].ts_event:
-        raise RuntimeError(f"the engine stopped at {reached}, the data ends at {end_ns}")
-    return Ran(
-        system="plain",
-        bars=len(bars),
-        entries=strategy.entries,
-        orders=orders,
-        run_secs=secs,
-        stamps=tuple((done, secs - start) for done, secs in strategy.stamps),
-    )
+    return engine
