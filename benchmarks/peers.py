@@ -40,11 +40,26 @@ class Ran:
             both = (self.bars, self.run_secs)
             raise ValueError(f"bars and run_secs must be positive, were {both}")
 
+    @property
+    def bar_secs(self) -> float:
+        """Give the CPU seconds of one bar between the first stamp and the last."""
+        if len(self.stamps) < 2:
+            return self.run_secs / self.bars
+        return self.secs_between(0, self.bars)
+
+    def secs_between(self, first: int, last: int) -> float:
+        """Give the CPU seconds of one bar between the stamps nearest to two counts of bars."""
+        start = min(self.stamps, key=lambda stamp: abs(stamp[0] - first))
+        end = min(self.stamps, key=lambda stamp: abs(stamp[0] - last))
+        if start[0] >= end[0]:
+            raise ValueError(f"no two stamps lie between bars {first} and {last}")
+        return (end[1] - start[1]) / (end[0] - start[0])
+
 
 def run_backtrader(catalog: Path, start_ns: int, end_ns: int) -> Ran:
     """Run backtrader, preloaded and with its indicators vectorised, as it does by default."""
     import backtrader as bt
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]  # no types are installed for it
 
     frame = pd.DataFrame(_columns(catalog, start_ns, end_ns))
 

@@ -142,7 +142,7 @@ def run(catalog: Path, start_ns: int, end_ns: int, *, purge: Sequence[str] = ())
         entries=strategy.entries,
         orders=orders,
         run_secs=secs,
-        stamps=tuple((done, secs - start) for done, secs in strategy.stamps),
+        stamps=((0, 0.0), *((done, secs - start) for done, secs in strategy.stamps)),
     )
 
 

@@ -307,7 +307,8 @@ def test_at_market_no_target_may_be_passed() -> None:
     )
     assert approved(ruled(SHORT, take_profit_prices=(Decimal(80), Decimal("99.9"))))
     assert approved(ruled(entry_price=Decimal(96), take_profit_prices=(Decimal(99),)))
-    assert (min_target(LONG), min_target(SHORT)) == (110, 90)
+    assert min_target(LONG) == 110
+    assert min_target(SHORT) == 90
 
 
 # ---------------------------------------------------------------- sizes

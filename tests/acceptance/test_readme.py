@@ -1,0 +1,130 @@
+"""Every command of the README is run, and a new one without a way to run it fails."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from catalog import download as download_command
+from catalog import venue as venue_module
+from catalog.store import list_series
+from tests.acceptance.conftest import ROOT, RunCommand
+from tests.venue.bitget_rest import BitgetRest, perp, redirect
+
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+NOON_MS: Final = int(datetime(2024, 1, 2, 12, tzinfo=UTC).timestamp()) * 1000
+TARGETS: Final = {"help", "backtest", "test", "check", "property", "mutate", "bench", "clean"}
+
+
+def commands() -> list[str]:
+    """List what the README tells a user to type, without comments."""
+    blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
+    lines = (line.split("  #")[0].strip() for block in blocks for line in block.splitlines())
+    return sorted({re.sub(r"\s+#.*", "", line) for line in lines if line})
+
+
+def starting(words: str) -> str:
+    """Give the one command that starts with these words."""
+    (found,) = [command for command in commands() if command.startswith(words)]
+    return found
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Make a folder that holds the application but none of our results."""
+    for name in ("catalog", "backtests", "config"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_no_command_of_the_readme_is_left_out() -> None:
+    scripts = ("catalog/ingest.py", "catalog/download.py", "catalog/check.py", "backtests/run.py")
+    known = ("make ", *(f"python {script}" for script in scripts))
+    assert [command for command in commands() if not command.startswith(known)] == []
+    named = {command.split()[1] for command in commands() if command.startswith("make ")}
+    assert named == TARGETS
+
+
+def test_make_help_lists_every_target_of_the_readme() -> None:
+    result = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = set(re.findall(r"^make (\w+)", result.stdout, flags=re.M))
+    assert listed >= TARGETS
+
+
+def test_make_backtest_runs_what_it_says(checkout: Path, command: RunCommand) -> None:
+    plan = subprocess.run(
+        ["make", "--dry-run", "--always-make", "backtest"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    steps = [shlex.split(line) for line in plan.stdout.splitlines() if "/python catalog" in line]
+    steps += [shlex.split(line) for line in plan.stdout.splitlines() if "/python backtest" in line]
+    assert len(steps) == 2
+    for step in steps:
+        result = command(*step[1:], cwd=checkout)
+        assert result.returncode == 0, result.stderr
+    (folder,) = (checkout / "runs").iterdir()
+    assert (folder / "report.html").stat().st_size > 100_000
+
+
+def test_ingest_check_and_run_work_one_after_the_other(
+    checkout: Path, command: RunCommand, sample: Path
+) -> None:
+    bars = checkout / "bars.csv"
+    _write_year_of_bars(bars)
+    words = starting("python catalog/ingest.py").replace("PATH...", str(bars))
+    result = command(*words.split()[1:], "--instrument", "BTCUSDT.BINANCE", cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    result = command(*starting("python catalog/check.py").split()[1:], cwd=checkout)
+    assert result.returncode == 0, result.stdout
+    run = starting("python backtests/run.py --config").split()[1:]
+    only = ("--set", "data.instruments=[BTCUSDT.BINANCE]")
+    result = command(*run, *only, cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    result = command(*starting("python backtests/run.py --show").split()[1:], cwd=checkout)
+    assert result.returncode == 0, result.stderr
+
+
+def _write_year_of_bars(path: Path) -> None:
+    """Write 800 quarter-hours of 2024 that move a little."""
+    start = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
+    rows = ["ts,open,high,low,close,volume"]
+    for n in range(800):
+        price = 40_000 + 50 * (n % 40)
+        stamp = datetime.fromtimestamp(start + 900 * n, tz=UTC).isoformat()
+        rows.append(f"{stamp},{price}.00,{price + 30}.00,{price - 30}.00,{price + 10}.00,1.50000")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def test_the_download_of_the_readme_works_against_a_bitget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = starting("python catalog/download.py").split()[2:]
+    original: Callable[..., Any] = venue_module.open_exchange
+    with BitgetRest(perp(), _ether(), now_ms=lambda: NOON_MS) as server:
+
+        def local(name: str) -> Any:
+            exchange = original(name)
+            redirect(exchange, server.port)
+            exchange.enableRateLimit = False
+            return exchange
+
+        monkeypatch.setattr(download_command, "open_exchange", local)
+        monkeypatch.setattr("catalog.download.time.time_ns", lambda: NOON_MS * 1_000_000)
+        assert download_command.main([*words, "--catalog", str(tmp_path / "catalog")]) == 0
+    names = {(item.instrument_id, item.interval) for item in list_series(tmp_path / "catalog")}
+    assert names == {("BTCUSDT-PERP.BITGET", "5m"), ("ETHUSDT-PERP.BITGET", "5m")}
+
+
+def _ether() -> Any:
+    return perp(symbol="ETHUSDT", baseCoin="ETH")
