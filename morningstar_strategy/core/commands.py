@@ -207,6 +207,11 @@ type TradeCommand = PlanTrade | CancelOrder | AdjustTrade | DoNothing
 
 def to_json(command: TradeCommand) -> str:
     """Write a command as strict JSON with exact numbers."""
+    return _dump(wire_fields(command))
+
+
+def wire_fields(command: TradeCommand) -> dict[str, object]:
+    """Give the fields of a command as they stand on the wire, numbers as Decimal."""
     fields: dict[str, object] = {"action": command.action}
     match command:
         case PlanTrade(trade_setup=setup):
@@ -223,7 +228,7 @@ def to_json(command: TradeCommand) -> str:
             pass
     if command.reasoning:
         fields["reasoning"] = command.reasoning
-    return _dump(fields)
+    return fields
 
 
 def _setup_fields(setup: TradeSetup) -> dict[str, object]:

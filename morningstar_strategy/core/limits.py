@@ -118,8 +118,8 @@ def observe(
 
 
 def _lost(start: Decimal, equity: Decimal, fraction: Decimal) -> bool:
-    """Say whether the equity is at least this fraction below where it started."""
-    return start > 0 and start - equity >= fraction * start
+    """Say whether the positive equity is at least this fraction below where it started."""
+    return start - equity >= fraction * start
 
 
 def rest(memory: RiskMemory, instrument_id: str, *, until_ns: int, now_ns: int) -> RiskMemory:
@@ -162,6 +162,8 @@ class Calm:
 
     def holds(self, equity: Decimal, *, now_ns: int) -> bool:
         """Say whether nothing needs to be remembered."""
+        if not equity.is_finite():
+            return False
         return self.floor < equity <= self.ceiling and now_ns // _DAY_NS == self.day
 
 

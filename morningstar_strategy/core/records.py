@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from morningstar_strategy.core.commands import TradeCommand, to_json
+from morningstar_strategy.core.commands import TradeCommand, wire_fields
 from morningstar_strategy.core.review import Assessment
 from morningstar_strategy.core.risk import Approved, Denied, Ruling
 from morningstar_strategy.core.state import Active, Ended, Pending, Plan
@@ -87,10 +87,24 @@ def of_assessment(assessment: Assessment) -> Record:
 
 def of_command(command: TradeCommand, *, ts_event: int, instrument_id: str) -> Record:
     """Record a command in its wire form; numbers are kept as exact texts."""
-    wire = json.loads(to_json(command), parse_float=str)
+    wire = _exact(wire_fields(command))
     return Record(
         ts_event=ts_event, kind=Kind.COMMAND, instrument_id=instrument_id, fields={"command": wire}
     )
+
+
+def _exact(value: object) -> Value:
+    match value:
+        case Decimal():
+            return _text(value)
+        case dict():
+            return {str(key): _exact(below) for key, below in value.items()}
+        case tuple():
+            return [_exact(item) for item in value]
+        case str() | int() | None:
+            return value
+        case _:
+            raise TypeError(f"a command holds no {type(value).__name__}")
 
 
 def of_ruling(ruling: Ruling, *, ts_event: int, instrument_id: str, equity: Decimal) -> Record:

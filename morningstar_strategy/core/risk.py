@@ -113,11 +113,12 @@ def _rule_on_plan(plan: PlanTrade, case: Case) -> Ruling:
 
 
 def _risk_level(plan: PlanTrade, quantity: Decimal, case: Case) -> RiskLevel:
+    """Say which third of the budget the loss at the stop falls in."""
     loss = quantity * loss_per_unit(plan.trade_setup, case.now.market)
-    used = loss * _HUNDRED / (case.now.equity * case.limits.max_risk_percent)
-    if used * 3 <= 1:
+    budget = case.now.equity * case.limits.max_risk_percent / _HUNDRED
+    if loss * 3 <= budget:
         return RiskLevel.LOW
-    return RiskLevel.MEDIUM if used * 3 <= 2 else RiskLevel.HIGH
+    return RiskLevel.MEDIUM if loss * 3 <= budget * 2 else RiskLevel.HIGH
 
 
 # ---------------------------------------------------------------- commands on what is open

@@ -73,15 +73,14 @@ def _shrunk_to(plan: PlanTrade, cap: Decimal, now: Snapshot) -> PlanTrade | None
     The percent is that of whole lots, rounded up by at most its grain so that it gives the same
     lots again: a percent of the cap, rounded down, could lose one, and less equity gain it.
     """
-    asked = plan.trade_setup.position_size_percent
-    if now.equity * asked <= cap * _HUNDRED:
+    if now.equity * plan.trade_setup.position_size_percent <= cap * _HUNDRED:
         return plan
     price = worst_price(plan.trade_setup, now.market)
     quantity = floor_to(cap / price, now.market.lot)
     if quantity <= 0:
         return None
     percent = (quantity * price * _HUNDRED / now.equity).quantize(_GRAIN, ROUND_UP)
-    return plan.sized(percent) if percent < asked else plan
+    return plan.sized(percent)
 
 
 # ---------------------------------------------------------------- the rules, in order

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from morningstar_strategy.core.limits import (
     RiskLimits,
     RiskMemory,
+    calm,
     observe,
     remember,
     reset,
@@ -158,6 +159,23 @@ def test_the_limits_percents_are_the_fractions_that_are_watched(
     drawdown, loss = 10_000 - equity, 15_000 - equity
     assert bool(seen.halted) == (drawdown >= 100 * limits.max_drawdown_percent)
     assert bool(seen.day_halted) == (loss >= 150 * limits.max_daily_loss_percent)
+
+
+@given(
+    risk_limits(),
+    st.lists(_EQUITIES | NOT_POSITIVE, min_size=1, max_size=6),
+    st.integers(0, 3 * DAY_NS),
+    st.integers(900, 1_001),
+)
+def test_while_it_is_calm_nothing_needs_to_be_remembered(
+    limits: RiskLimits, equities: list[Decimal], now_ns: int, permille: int
+) -> None:
+    memory = RiskMemory()
+    for equity in (*equities, memory.peak_equity * permille / 1_000):
+        rested = calm(memory, limits).holds(equity, now_ns=now_ns)
+        before = memory
+        memory = remember(memory, equity=equity, now_ns=now_ns, limits=limits)
+        assert memory == before or not rested
 
 
 @given(

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from morningstar_strategy.core.limits import (
+    Calm,
     RiskLimits,
     RiskMemory,
+    calm,
     observe,
     remember,
     reset,
@@ -148,6 +150,20 @@ def test_the_percents_of_the_limits_are_watched_as_fractions() -> None:
     assert remember(memory, equity=Decimal("90.21"), now_ns=DAY, limits=limits).day_halted
     assert remember(memory, equity=Decimal("90"), now_ns=DAY, limits=limits).halted
     assert remember(memory, equity=Decimal("50"), now_ns=2 * DAY, limits=limits).day_equity == 50
+
+
+def test_calm_is_where_nothing_needs_to_be_remembered() -> None:
+    memory = RiskMemory(peak_equity=Decimal(100), day=1, day_equity=Decimal(96))
+    rest_range = calm(memory, RiskLimits())
+    assert rest_range == Calm(floor=Decimal("93.12"), ceiling=Decimal(100), day=1)
+    deep = replace(memory, day_equity=Decimal(92))
+    assert calm(deep, RiskLimits()).floor == 90
+    assert rest_range.holds(Decimal(100), now_ns=DAY)
+    assert rest_range.holds(Decimal("93.13"), now_ns=2 * DAY - 1)
+    for equity, now_ns in (("100.01", DAY), ("93.12", DAY), ("95", DAY - 1), ("95", 2 * DAY)):
+        assert not rest_range.holds(Decimal(equity), now_ns=now_ns)
+    for equity in ("NaN", "Infinity", "-Infinity"):
+        assert not rest_range.holds(Decimal(equity), now_ns=DAY)
 
 
 def test_a_rest_replaces_the_one_before_and_drops_what_is_over() -> None:

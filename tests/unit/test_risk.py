@@ -47,7 +47,7 @@ def adjusted(trade: Any, stop: str | None, *targets: str, price: str = "100", **
 @pytest.mark.parametrize("field", ["rule", "reason"])
 def test_a_denial_needs_a_rule_and_a_reason(field: str) -> None:
     words: dict[str, Any] = {"rule": "a rule", "reason": "a reason"}
-    with pytest.raises(ValueError, match="a denial needs a rule and a reason"):
+    with pytest.raises(ValueError, match=r"^a denial needs a rule and a reason$"):
         Denied(command=DoNothing(), **(words | {field: ""}))
 
 
@@ -144,7 +144,9 @@ def test_the_open_plan_may_always_be_called_off(trade: Any) -> None:
 
 
 def test_only_an_active_trade_is_adjusted() -> None:
-    assert denied(adjusted(pending(), "96")) == ("known_order", "'P-1' is not an active trade")
+    refused = adjusted(pending(), "96")
+    assert refused.command == AdjustTrade(order_id="P-1", new_stop_loss_price=Decimal(96))
+    assert denied(refused) == ("known_order", "'P-1' is not an active trade")
     assert denied(adjusted(NOW_FLAT.trade, "96"))[0] == "known_order"
     command = AdjustTrade(order_id="x" * 200, new_stop_loss_price=Decimal(96))
     now = replace(NOW_FLAT, trade=active())
@@ -159,7 +161,9 @@ def test_only_an_active_trade_is_adjusted() -> None:
 def test_a_stop_moves_towards_the_market_only() -> None:
     for stop in ("95", "95.1", "99.9"):
         assert isinstance(adjusted(active(), stop), Approved)
-    assert denied(adjusted(active(), "94.9")) == (
+    refused = adjusted(active(), "94.9")
+    assert refused.command == AdjustTrade(order_id="P-1", new_stop_loss_price=Decimal("94.9"))
+    assert denied(refused) == (
         "adjustment_reduces_risk",
         "stop 94.9 would lose more than the standing 95",
     )
@@ -196,7 +200,9 @@ def test_an_adjustment_is_rounded_to_the_tick_that_risks_less() -> None:
 
 
 def test_a_stop_that_rounds_to_nothing_is_denied_and_does_not_crash() -> None:
-    rule, reason = denied(adjusted(active(SHORT), "0.05"))
+    refused = adjusted(active(SHORT), "0.05")
+    assert refused.command == AdjustTrade(order_id="P-1", new_stop_loss_price=Decimal("0.05"))
+    rule, reason = denied(refused)
     assert rule == "on_the_grid"
     assert reason == "a new price must be a positive number below 1e13, was 0.0"
 

@@ -164,6 +164,7 @@ def test_a_price_may_be_as_old_as_the_limit_and_not_from_the_future() -> None:
         "price is 900 s old, at most 900 s are allowed",
     )
     assert denied(ruled(now=aged(-1)))[0] == "price_is_fresh"
+    assert "price is 3000000000 s old" in denied(ruled(now=aged(3 * SECOND * SECOND)))[1]
     assert "-2 s old" in denied(ruled(now=aged(-2 * SECOND)))[1]
 
 
