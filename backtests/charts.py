@@ -77,9 +77,12 @@ def line(name: str, x: list[Value], y: list[Value], **more: Value) -> Json:
     return {"type": "scatter", "mode": "lines", "name": escape(name), "x": x, "y": y, **more}
 
 
-def time_axis(**more: Value) -> Json:
-    """Give a time axis."""
-    return {"type": "date", "title": {"text": "Time (UTC)"}, **more}
+def time_axis(report: Report, **more: Value) -> Json:
+    """Give the time axis that all charts of a report share."""
+    begin, end = (stamp / _MILLISECOND for stamp in (report.head.start_ns, report.head.end_ns))
+    margin = max(0.01 * (end - begin), 60_000.0)
+    limits: Value = [begin - margin, end + margin]
+    return {"type": "date", "title": {"text": "Time (UTC)"}, "range": limits, **more}
 
 
 def equity_chart(report: Report) -> Chart:
@@ -94,12 +97,13 @@ def equity_chart(report: Report) -> Chart:
     return Chart(
         title="Equity and drawdown",
         note="Marked equity against an equal-weight basket bought at the first close and held, "
-        "without costs. Drawdown from the highest equity so far.",
+        "without costs. Drawdown from the highest equity so far. Drag to zoom, double-click to go "
+        "back.",
         height=520,
         data=data,
         layout={
             "hovermode": "x unified",
-            "xaxis": time_axis(anchor="y2"),
+            "xaxis": time_axis(report, anchor="y2"),
             "yaxis": {
                 "title": {"text": f"Equity ({head.currency})"},
                 "domain": [0.34, 1],
@@ -139,8 +143,10 @@ def exposure_chart(report: Report, max_exposure_percent: Decimal | None) -> Char
         style: Value = {"width": 0.5, "color": color, "shape": "hv"}
         stacked = line(name, x, rounded(share), stackgroup="gross", line=style)
         data.append({**stacked, "hovertemplate": "%{y:.1f} %"})
-    net = line("Net", x, rounded(marks.net[at] * scale), line={"width": 1.4, "color": GREY})
-    data.append({**net, "hovertemplate": "%{y:.1f} %"})
+    if np.any(marks.exposure < 0):
+        style = {"width": 1, "color": GREY, "shape": "hv"}
+        net = line("Long minus short", x, rounded(marks.net[at] * scale), line=style)
+        data.append({**net, "hovertemplate": "%{y:.1f} %"})
     if max_exposure_percent is not None:
         cap = float(max_exposure_percent)
         ends: list[Value] = [x[0], x[-1]]
@@ -148,14 +154,15 @@ def exposure_chart(report: Report, max_exposure_percent: Decimal | None) -> Char
         data.append(line(f"Cap {cap:g} %", ends, [cap, cap], line=dashed, hoverinfo="skip"))
     return Chart(
         title="Exposure",
-        note="Absolute notional per instrument as a share of equity, stacked; the line is long "
-        "minus short.",
+        note="Absolute notional per instrument as a share of equity, stacked; of each "
+        "stretch of time the fullest mark.",
         height=380,
         data=data,
         layout={
             "hovermode": "x unified",
-            "xaxis": time_axis(),
+            "xaxis": time_axis(report),
             "yaxis": {"title": {"text": "Exposure (% of equity)"}, "rangemode": "tozero"},
+            "legend": {"traceorder": "normal"},
         },
     )
 
@@ -181,6 +188,8 @@ def cost_chart(report: Report) -> Chart:
         ("Funding", -costs.funding),
     )
     paid = [float(value) for _, value in kinds]
+    room = 1.2  # for the figures beside the bars
+    limits: Value = [room * min(*paid, 0.0), room * max(*paid, 0.0) or 1.0]
     return Chart(
         title="Costs by kind",
         note="What was paid; below zero is what was received. Slippage is modelled and charged "
@@ -193,7 +202,8 @@ def cost_chart(report: Report) -> Chart:
                 "x": rounded(paid),
                 "y": [name for name, _ in kinds],
                 "text": [formats.money(value) for _, value in kinds],
-                "textposition": "auto",
+                "textposition": "outside",
+                "textangle": 0,
                 "cliponaxis": False,
                 "marker": {"color": [RED if value >= 0 else BLUE for value in paid]},
                 "hovertemplate": f"%{{y}}: %{{x:,.2f}} {escape(currency)}<extra></extra>",
@@ -201,7 +211,11 @@ def cost_chart(report: Report) -> Chart:
         ],
         layout={
             "showlegend": False,
-            "xaxis": {"title": {"text": f"Paid ({currency})"}, "tickformat": ",~f"},
+            "xaxis": {
+                "title": {"text": f"Paid ({currency})"},
+                "tickformat": ",~f",
+                "range": limits,
+            },
             "yaxis": {"autorange": "reversed", "automargin": True},
         },
     )

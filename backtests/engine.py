@@ -36,6 +36,7 @@ class Outcome:
 
     iterations: int
     model: str
+    terms: tuple[Terms, ...]
 
 
 def run_engine(
@@ -46,7 +47,7 @@ def run_engine(
     progress: RunProgress | None = None,
 ) -> Outcome:
     """Run the engine over the data, writing the journal; raise what a callback raised."""
-    terms = tuple(terms_of(d.instrument, d.bar_type, settings.venue) for d in data)
+    terms = _terms(settings, data)
     components = make_components(
         settings,
         terms=terms,
@@ -64,9 +65,16 @@ def run_engine(
         engine.run()
         components.faults.raise_first()
         _check_it_ran_through(engine, data)
-        return Outcome(iterations=engine.iteration, model=components.model)
+        return Outcome(iterations=engine.iteration, model=components.model, terms=terms)
     finally:
         engine.dispose()
+
+
+def _terms(settings: Settings, data: tuple[MarketData, ...]) -> tuple[Terms, ...]:
+    try:
+        return tuple(terms_of(d.instrument, d.bar_type, settings.venue) for d in data)
+    except ValueError as e:
+        raise BacktestError(f"{e}") from e
 
 
 def _progress_actor(progress: RunProgress, data: tuple[MarketData, ...]) -> ProgressActor:
@@ -126,11 +134,7 @@ def add_venue(engine: BacktestEngine, settings: Settings, terms: tuple[Terms, ..
         base_currency=currency,
         default_leverage=venue.leverage,
         fill_model=OwnPriceFillModel(),
-        fee_model=CostModel(
-            maker=venue.maker_fee_percent / _HUNDRED,
-            taker=venue.taker_fee_percent / _HUNDRED,
-            slippage=venue.slippage_percent / _HUNDRED,
-        ),
+        fee_model=CostModel(terms),
         latency_model=latency,
         reject_stop_orders=False,
     )

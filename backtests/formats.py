@@ -10,6 +10,7 @@ __all__ = ["MISSING", "amount", "days", "duration", "fraction", "moment", "money
 
 MISSING: Final = "n/a"
 _MINUS: Final = "\u2212"
+_SMALLEST: Final = 5e-5
 _PRECISE: Final = 8  # significant digits of a price or quantity
 
 
@@ -18,8 +19,8 @@ def money(value: Decimal | float | None, *, signed: bool = False) -> str:
     if value is None or not isfinite(value):
         return MISSING
     size = abs(float(value))
-    places = 2 if size == 0 or size >= 1 else 4
-    return _minus(f"{value:{'+' if signed else ''},.{places}f}")
+    places = 2 if size == 0 or size >= 0.01 else 4
+    return _number(value, places, signed=signed)
 
 
 def fraction(value: float | None, *, signed: bool = False) -> str:
@@ -28,12 +29,12 @@ def fraction(value: float | None, *, signed: bool = False) -> str:
         return MISSING
     percent = value * 100
     places = 2 if abs(percent) < 1_000 else 0
-    return _minus(f"{percent:{'+' if signed else ''},.{places}f} %")
+    return f"{_number(percent, places, signed=signed)} %"
 
 
 def ratio(value: float | None) -> str:
     """Write a ratio with two places."""
-    return MISSING if value is None or not isfinite(value) else _minus(f"{value:,.2f}")
+    return MISSING if value is None or not isfinite(value) else _number(value, 2, signed=False)
 
 
 def amount(value: Decimal | None) -> str:
@@ -71,10 +72,17 @@ def days(count: float) -> str:
 
 
 def tone(value: Decimal | float | None) -> str:
-    """Name the sign of a number: "good", "bad" or ""."""
-    if value is None or not isfinite(value) or value == 0:
+    """Name the sign of a number: "good", "bad", or "" for what is written as zero."""
+    if value is None or not isfinite(value) or abs(float(value)) < _SMALLEST:
         return ""
     return "good" if value > 0 else "bad"
+
+
+def _number(value: Decimal | float, places: int, *, signed: bool) -> str:
+    """Write a number; what rounds to zero has no sign."""
+    zero = round(value, places) == 0
+    plain = f"{abs(value) if zero else value:{'+' if signed and not zero else ''},.{places}f}"
+    return _minus(plain)
 
 
 def _minus(text: str) -> str:

@@ -68,14 +68,20 @@ def number(text: str, key: Decimal | float | int | None) -> Cell:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, sortable: bool = False) -> str:
-    """Write a table; a cell with a key is aligned as a number."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    """Write a table of at least one row; a cell with a key is aligned as a number."""
+    listed = list(rows)
+    head = "".join(map(_heading, columns, listed[0]))
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in listed)
     kind = ' class="sortable"' if sortable else ""
     return (
         f'<div class="scroll"><table{kind}><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _heading(name: str, below: Cell) -> str:
+    kind = "" if below.key is None else ' class="n"'
+    return f'<th scope="col"{kind}>{escape(name)}</th>'
 
 
 def _cell(cell: Cell) -> str:
@@ -131,9 +137,9 @@ def groups(first: str, found: Sequence[Group], currency: str) -> str:
         first,
         "Plans",
         "Won",
-        f"Gross ({currency})",
-        f"Costs ({currency})",
-        f"Funding ({currency})",
+        "Gross",
+        "Costs",
+        "Funding",
         f"Net ({currency})",
     )
     rows = (
@@ -219,19 +225,20 @@ def plans(rows: Sequence[PlanRow], currency: str) -> str:
         "Planned (UTC)",
         "Instrument",
         "Direction",
+        "Planned because",
         "Outcome",
+        "Ended by",
+        "Net",
+        "Gross",
+        "Costs",
+        "Funding",
         "Held",
         "Quantity",
         "Entry",
         "Exit",
-        f"Gross ({currency})",
-        f"Costs ({currency})",
-        f"Funding ({currency})",
-        f"Net ({currency})",
-        "Ended by",
-        "Planned because",
     )
-    note = f'<p class="note">{said}Click a column to sort. Costs are fees with slippage.</p>'
+    said += f"Money in {currency}; costs are fees with slippage. Click a column to sort."
+    note = f'<p class="note">{escape(said)}</p>'
     return note + table(columns, map(_plan, shown), sortable=True)
 
 
@@ -244,15 +251,15 @@ def _plan(row: PlanRow) -> tuple[Cell, ...]:
         words(formats.moment(row.planned_ns)),
         words(row.instrument_id),
         words(row.direction),
+        words(row.planned_reason),
         words(row.standing.value),
+        words(row.end_reason),
+        result(row.net) if filled else number("", None),
+        result(row.gross) if filled else number("", None),
+        number(formats.money(row.costs) if filled else "", row.costs),
+        result(row.funding) if row.funding else number("", None),
         number("" if held is None else formats.duration(held), held),
         number(formats.amount(row.quantity), row.quantity),
         number("market" if entry is None else formats.amount(entry), entry),
         number("" if row.exit_price is None else formats.amount(row.exit_price), row.exit_price),
-        result(row.gross) if filled else number("", None),
-        number(formats.money(row.costs) if filled else "", row.costs),
-        result(row.funding) if row.funding else number("", None),
-        result(row.net) if filled else number("", None),
-        words(row.end_reason),
-        words(row.planned_reason),
     )

@@ -1,5 +1,6 @@
 """How the simulated venue fills and what it charges."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from nautilus_trader.model import (
     Quantity,
 )
 
+from morningstar_strategy.snapshot import Terms
 from morningstar_strategy.tickets import INTENDED
 
 __all__ = ["CostModel", "OwnPriceFillModel"]
@@ -71,17 +73,17 @@ def _intended(order: Any) -> Decimal:
 
 
 class CostModel(FeeModel):
-    """Charges maker or taker fees, and slippage on what takes liquidity.
+    """Charges each instrument's maker or taker fee, and slippage on what takes liquidity.
 
-    Rates are fractions of notional. Slippage is charged as part of the commission because a
-    stop's or market order's fill price on bars is the engine's to choose.
+    Slippage is charged as part of the commission because a stop's or market order's fill price on
+    bars is the engine's to choose.
     """
 
-    def __init__(self, *, maker: Decimal, taker: Decimal, slippage: Decimal) -> None:
-        self._maker = maker
-        self._taking = taker + slippage
+    def __init__(self, terms: Sequence[Terms]) -> None:
+        self._maker = {term.instrument_id: term.maker_fee for term in terms}
+        self._taking = {term.instrument_id: term.taker_fee + term.slippage for term in terms}
 
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> "CostModel":
+    def __new__(cls, *_args: Any) -> "CostModel":
         """Let the engine's base class take no arguments."""
         return super().__new__(cls)
 
@@ -90,6 +92,6 @@ class CostModel(FeeModel):
     ) -> Money:
         """Give the cost of one fill in the quote currency."""
         maker = order.liquidity_side == LiquiditySide.MAKER
-        rate = self._maker if maker else self._taking
+        rate = (self._maker if maker else self._taking)[instrument.id]
         cost = fill_quantity.as_decimal() * fill_px.as_decimal() * rate
-        return Money(float(cost), instrument.quote_currency)
+        return Money.from_decimal(cost, instrument.quote_currency)

@@ -30,14 +30,15 @@
       template: template(),
       height: chart.height,
       margin: { l: narrow ? 48 : 68, r: narrow ? 8 : 20, t: 12, b: 46 },
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
+      legend: {
+        orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom",
+        ...chart.layout.legend,
+      },
       dragmode: narrow ? false : "zoom",
     };
     Plotly.react(target, chart.data, layout, {
       responsive: true,
-      displaylogo: false,
-      displayModeBar: narrow ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      displayModeBar: false,
     });
   };
 
@@ -69,10 +70,6 @@
       heading.addEventListener("keydown", (event) => {
         if (event.key === "Enter") sort(table, heading);
       });
-    });
-    const first = table.tBodies[0].rows[0];
-    [...first.cells].forEach((cell, column) => {
-      if (cell.dataset.v !== undefined) table.tHead.rows[0].cells[column].classList.add("n");
     });
   });
 })();

@@ -101,21 +101,19 @@ def _body(report: Report, drawn: _Charts, max_exposure_percent: Decimal | None) 
         ),
         _pair(
             drawn.place(result_chart(report)),
-            _section("Outcomes", html_tables.groups("Outcome", summary.by_reason, currency)),
-        ),
-        _pair(
             _section(
-                "By instrument", html_tables.groups("Instrument", summary.by_instrument, currency)
-            ),
-            _section(
-                "By direction", html_tables.groups("Direction", summary.by_direction, currency)
+                "Long and short", html_tables.groups("Direction", summary.by_direction, currency)
             ),
         ),
+        _section(
+            "By instrument", html_tables.groups("Instrument", summary.by_instrument, currency)
+        ),
+        _section("Outcomes", html_tables.groups("Outcome", summary.by_reason, currency)),
+        _section("Denials by rule", html_tables.denials(report), note=_gate(report)),
         _pair(
-            _section("Denials by rule", html_tables.denials(report), note=_gate(report)),
             _section("Made smaller by rule", html_tables.shrinks(report)),
+            _section("Halts and incidents", html_tables.health(report)),
         ),
-        _section("Halts and incidents", html_tables.health(report)),
         _section("Plans", html_tables.plans(report.plans, currency), kind="panel wide"),
     ]
     return "\n".join(parts)

@@ -50,24 +50,24 @@ def price_charts(report: Report) -> tuple[Chart, ...]:
     for name in names:
         fills = [fill for fill in report.fills if fill.instrument_id == name]
         if name in prices or fills:
-            found.append(_chart(name, prices.get(name), fills, plans, share, report.head.currency))
+            found.append(_chart(report, name, prices.get(name), fills, plans, share))
     return tuple(found)
 
 
 def _chart(
+    report: Report,
     name: str,
     prices: Prices | None,
     fills: Sequence[FillMark],
     plans: Mapping[str, PlanRow],
     share: int,
-    currency: str,
 ) -> Chart:
     data: list[Value] = []
     if prices is not None and len(prices.close):
         at = thin(prices.close, _BUCKETS)
         style: Value = {"width": 1, "color": GREY}
         x, y = milliseconds(prices.ts_event[at]), rounded(prices.close[at])
-        data.append(line("Close", x, y, line=style, hovertemplate="%{y:,}<extra>Close</extra>"))
+        data.append(line("Price", x, y, line=style, hovertemplate="%{y:,}<extra></extra>"))
     shown = fills if len(fills) <= share else (*fills[: share // 2], *fills[-(share // 2) :])
     data.extend(_markers(shown, plans))
     said = f"{len(fills):,} fills"
@@ -80,8 +80,8 @@ def _chart(
         data=data,
         layout={
             "hovermode": "closest",
-            "xaxis": time_axis(),
-            "yaxis": {"title": {"text": f"Price ({currency})"}, "tickformat": ",~f"},
+            "xaxis": time_axis(report),
+            "yaxis": {"title": {"text": f"Price ({report.head.currency})"}, "tickformat": ",~f"},
         },
     )
 

@@ -1,6 +1,6 @@
 """One backtest from settings to run folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ import numpy as np
 
 from backtests import performance
 from backtests.data import MarketData, load_market_data
-from backtests.engine import run_engine
+from backtests.engine import Outcome, run_engine
 from backtests.errors import BacktestError
 from backtests.manifest import REPORT, count_trials, make_manifest
 from backtests.page import render
@@ -73,7 +73,7 @@ def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
                     started=started.isoformat(timespec="seconds"),
                 )
                 write_json(folder / MANIFEST, manifest)
-                finished = _report(settings, data, manifest, folder)
+                finished = _report(settings, data, outcome, manifest, folder)
         except JournalError as e:
             raise BacktestError(f"{e}") from e
     return Finished(
@@ -86,7 +86,11 @@ def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
 
 
 def _report(
-    settings: Settings, data: Sequence[MarketData], manifest: dict[str, Value], folder: Path
+    settings: Settings,
+    data: Sequence[MarketData],
+    outcome: Outcome,
+    manifest: dict[str, Value],
+    folder: Path,
 ) -> Finished:
     trials = count_trials(
         settings.runs,
@@ -104,7 +108,7 @@ def _report(
         trial_sharpes=trials.sharpes,
     )
     title = f"Morningstar backtest, {len(data)} instruments on {settings.data.interval.value} bars"
-    lines = _head_lines(settings, manifest)
+    lines = _head_lines(settings, outcome, manifest)
     statistics = performance.statistics_of(report)
     document: dict[str, Value] = {
         **to_dict(report),
@@ -132,27 +136,30 @@ def _prices(market: MarketData) -> Prices:
     )
 
 
-def _head_lines(settings: Settings, manifest: dict[str, Value]) -> tuple[str, ...]:
-    venue = settings.venue
+def _head_lines(
+    settings: Settings, outcome: Outcome, manifest: dict[str, Value]
+) -> tuple[str, ...]:
+    venue, terms = settings.venue, outcome.terms
     libraries = manifest["libraries"]
     engine = libraries["nautilus_trader"] if isinstance(libraries, dict) else ""
     lines = [
         f"Engine NautilusTrader {engine} (a release candidate) · predictor {manifest['model']} "
         f"· code {str(manifest['code_sha256'])[:12]} · data {str(manifest['catalog_sha256'])[:12]}",
-        f"Costs in percent of notional: maker {venue.maker_fee_percent}, "
-        f"taker {venue.taker_fee_percent}, slippage {venue.slippage_percent} on what takes "
-        f"liquidity · funding {'settled' if venue.funding else 'ignored'}",
+        f"Costs in percent of notional: maker {_percents(t.maker_fee for t in terms)}, "
+        f"taker {_percents(t.taker_fee for t in terms)}, slippage {venue.slippage_percent} on "
+        f"what takes liquidity · funding {'settled' if venue.funding else 'ignored'}",
     ]
     if venue.latency_ms:
         lines.append(
             f"Order latency {venue.latency_ms} ms: on bars an order meets the market one bar late"
         )
-    if settings.decision.allow_short and _any_spot(settings):
+    if settings.decision.allow_short and not all(term.can_short for term in terms):
         lines.append("Spot instruments are traded long only")
     if settings.risk.max_drawdown_percent == Decimal(100):
         lines.append("The drawdown halt is off")
     return tuple(lines)
 
 
-def _any_spot(settings: Settings) -> bool:
-    return any("-PERP." not in name for name in settings.data.instruments)
+def _percents(fractions: Iterable[Decimal]) -> str:
+    """Name the different rates among instruments."""
+    return " or ".join(f"{(rate * 100).normalize():f}" for rate in sorted(set(fractions)))

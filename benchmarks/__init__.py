@@ -1,0 +1,1 @@
+"""Ratios and figures, each measured in one run."""

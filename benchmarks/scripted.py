@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig, LogLevel
-from nautilus_trader.model import Bar, BarType, Currency
+from nautilus_trader.model import AggregationSource, Bar, BarType, Currency
 
 from backtests.engine import add_venue, simulated_style
 from morningstar_strategy.actors.base import Actor
@@ -111,6 +111,25 @@ class CueActor(Actor):
             self.publish_message(PREDICTION, prediction)
 
 
+class BarActor(Actor):
+    """Keeps bars."""
+
+    def __init__(self, *, bar_type: BarType, faults: Faults) -> None:
+        self.faults = faults
+        self.bars: list[Bar] = []
+        self._bar_type = bar_type
+
+    @guarded
+    def on_start(self) -> None:
+        """Listen to the bars."""
+        self.subscribe_bars(self._bar_type)
+
+    @guarded
+    def on_bar(self, bar: Bar) -> None:
+        """Keep a bar."""
+        self.bars.append(bar)
+
+
 class PlanActor(Actor):
     """Keeps the records of plans that ended and of rulings that denied one."""
 
@@ -133,9 +152,7 @@ class PlanActor(Actor):
             self.denied.append(record)
 
 
-def play(
-    instrument: Any, bar_type: BarType, data: Sequence[Any], script: Script
-) -> PlanActor:
+def play(instrument: Any, bar_type: BarType, data: Sequence[Any], script: Script) -> PlanActor:
     """Run a script over bars of that type, or over trades where the engine is to make them.
 
     Bars that the engine makes itself (INTERNAL) only tell the time: orders meet the trades.
@@ -166,6 +183,26 @@ def play(
         return plans
     finally:
         engine.dispose()
+
+
+def made_of(trades: Sequence[Any], bar_type: BarType, instrument: Any) -> list[Bar]:
+    """Give the bars that the engine makes of trades, as if they had come from outside."""
+    faults, engine = Faults(), _engine()
+    collector = BarActor(bar_type=bar_type, faults=faults)
+    try:
+        add_venue(engine, _SETTINGS, (terms_of(instrument, bar_type, _SETTINGS.venue),))
+        engine.add_instrument(instrument)
+        engine.add_data(list(trades))
+        engine.add_actor(collector)
+        engine.run()
+        faults.raise_first()
+    finally:
+        engine.dispose()
+    outside = BarType(bar_type.instrument_id, bar_type.spec, AggregationSource.EXTERNAL)
+    return [
+        Bar(outside, b.open, b.high, b.low, b.close, b.volume, b.ts_event, b.ts_init)
+        for b in collector.bars
+    ]
 
 
 def _engine() -> BacktestEngine:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from morningstar_strategy.core.commands import TradeCommand, wire_fields
+from morningstar_strategy.core.commands import TradeCommand
 from morningstar_strategy.core.review import Assessment
 from morningstar_strategy.core.risk import Approved, Denied, Ruling
 from morningstar_strategy.core.state import Active, Ended, Pending, Plan
+from morningstar_strategy.core.wire import wire_fields
 
 type Value = str | int | float | bool | list[Value] | dict[str, Value] | None
 

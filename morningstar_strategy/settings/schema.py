@@ -75,12 +75,13 @@ class DataSettings(Section):
 class VenueSettings(Section):
     """What trading costs at the venue, and how a simulated one behaves.
 
-    `latency_ms` delays every order and change; on bars an order that is late by any time at all
-    meets the market at the next bar's close.
+    A fee of None is what the catalog says of the instrument. `latency_ms` delays every order and
+    change; on bars an order that is late by any time at all meets the market at the next bar's
+    close.
     """
 
-    maker_fee_percent: Decimal = Field(default=Decimal("0.02"), ge=0, lt=5)
-    taker_fee_percent: Decimal = Field(default=Decimal("0.05"), ge=0, lt=5)
+    maker_fee_percent: Decimal | None = Field(default=Decimal("0.02"), ge=0, lt=5)
+    taker_fee_percent: Decimal | None = Field(default=Decimal("0.05"), ge=0, lt=5)
     slippage_percent: Decimal = Field(default=Decimal("0.02"), ge=0, lt=5)
     latency_ms: int = Field(default=0, ge=0, le=60_000)
     leverage: Decimal = Field(default=Decimal(3), ge=1, le=125)

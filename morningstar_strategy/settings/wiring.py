@@ -82,7 +82,11 @@ def make_predictor(settings: PredictorSettings) -> Predictor:
 
 
 def terms_of(instrument: Any, bar_type: BarType, venue: VenueSettings) -> Terms:
-    """Read how an instrument of the engine trades, at the venue's costs."""
+    """Read how an instrument of the engine trades, at the venue's costs.
+
+    The engine's instruments have no fees; where the settings say none either, the instrument's
+    `info` must hold `maker_fee` and `taker_fee` as fractions. Raises ValueError where it does not.
+    """
     minimum, notional = instrument.min_quantity, instrument.min_notional
     return Terms(
         instrument_id=instrument.id,
@@ -93,12 +97,21 @@ def terms_of(instrument: Any, bar_type: BarType, venue: VenueSettings) -> Terms:
         lot=instrument.size_increment.as_decimal(),
         min_quantity=Decimal(0) if minimum is None else minimum.as_decimal(),
         min_notional=Decimal(0) if notional is None else notional.as_decimal(),
-        maker_fee=venue.maker_fee_percent / _HUNDRED,
-        taker_fee=venue.taker_fee_percent / _HUNDRED,
+        maker_fee=_fee(venue.maker_fee_percent, instrument, "maker_fee"),
+        taker_fee=_fee(venue.taker_fee_percent, instrument, "taker_fee"),
         slippage=venue.slippage_percent / _HUNDRED,
         can_short=not isinstance(instrument, CurrencyPair),
         quote_currency=instrument.quote_currency.code,
     )
+
+
+def _fee(percent: Decimal | None, instrument: Any, name: str) -> Decimal:
+    if percent is not None:
+        return percent / _HUNDRED
+    told = (instrument.info or {}).get(name)
+    if told is None:
+        raise ValueError(f"{name} of {instrument.id} is neither in the settings nor in the catalog")
+    return Decimal(told)
 
 
 def engine_risk(limits: RiskLimits, terms: tuple[Terms, ...]) -> RiskEngineConfig:

@@ -95,12 +95,12 @@ class Rig:
         self.faults = Faults()
         self.recorder = RecordActor(faults=self.faults)
         bar_types = [bars[0].bar_type for bars in self.bars]
-        terms = tuple(
+        self.terms = tuple(
             terms_of(instrument, bar_type, self.venue)
             for instrument, bar_type in zip(self.instruments, bar_types, strict=True)
         )
         mandate = Mandate(
-            terms=terms,
+            terms=self.terms,
             currency=USDT,
             decision=self.decision,
             risk=self.risk,
@@ -115,7 +115,6 @@ class Rig:
 
     def run(self) -> list[Record]:
         """Run to the end of the bars, raise what a callback raised, give the records."""
-        percent = Decimal(100)
         options: dict[str, Any] = {
             "reject_stop_orders": False,
             "fill_model": OwnPriceFillModel(),
@@ -128,11 +127,7 @@ class Rig:
             [Money(self.capital, USDT)],
             base_currency=USDT,
             default_leverage=Decimal(3),
-            fee_model=CostModel(
-                maker=self.venue.maker_fee_percent / percent,
-                taker=self.venue.taker_fee_percent / percent,
-                slippage=self.venue.slippage_percent / percent,
-            ),
+            fee_model=CostModel(self.terms),
             **options,
         )
         for instrument, bars in zip(self.instruments, self.bars, strict=True):

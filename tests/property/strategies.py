@@ -57,17 +57,17 @@ def down(value: Decimal, step: Decimal) -> Decimal:
 # draws such a tuple and builds the value from it.
 
 _MARKET_PARTS: Final = (st.sampled_from((1, 5, 25)), st.integers(200, 5_000_000))
-_LOT_PARTS: Final = (st.sampled_from((1, 1, 5)), st.integers(-4, 1))
+_LOT_PARTS: Final = (st.sampled_from((1, 1, 5)), st.integers(-4, 0))
 _MINIMA: Final = (st.sampled_from((0, 1, 10)), st.sampled_from((0, 1, 5, 10)))
 
 
 def markets(
     *, name: str = NAMES[0], finest_tick: int = -8, free: bool = False
 ) -> st.SearchStrategy[Market]:
-    """Draw an instrument: price on its tick, lots worth 0.0001 to 100, `free` of costs or not."""
+    """Draw an instrument: price on its tick, lots worth 0.0001 to 50, `free` of costs or not."""
     fees = st.sampled_from(_FREE if free else _FEES)
     exponents = st.integers(finest_tick, 1)
-    parts = st.tuples(exponents, *_MARKET_PARTS, *_LOT_PARTS, *_MINIMA, fees, fees, fees)
+    parts = st.tuples(exponents, *_MARKET_PARTS, *_LOT_PARTS, *_MINIMA, fees, fees)
     return parts.map(lambda drawn: _market(name, *drawn))
 
 
@@ -80,7 +80,6 @@ def _market(
     lot_exponent: int,
     min_lots: int,
     min_notional: int,
-    maker_fee: Decimal,
     taker_fee: Decimal,
     slippage: Decimal,
 ) -> Market:
@@ -95,7 +94,7 @@ def _market(
         lot=lot,
         min_quantity=lot * min_lots,
         min_notional=Decimal(min_notional),
-        maker_fee=maker_fee,
+        maker_fee=taker_fee / 2,
         taker_fee=taker_fee,
         slippage=slippage,
     )
@@ -168,7 +167,7 @@ def plans(market: Market | None = None) -> st.SearchStrategy[PlanTrade]:
 type Part = tuple[Direction, int, int]
 
 _PARTS: Final = st.lists(
-    st.tuples(DIRECTIONS, st.integers(0, 250), st.integers(-15, 30)), max_size=4
+    st.tuples(DIRECTIONS, st.integers(0, 200), st.integers(-15, 30)), max_size=4
 )
 
 
@@ -185,8 +184,8 @@ def _holdings(equity: Decimal, parts: list[Part]) -> tuple[Holding, ...]:
 
 
 def equities() -> st.SearchStrategy[Decimal]:
-    """Draw an equity of 100 to ten million."""
-    return numbers(10_000, 10**9, 2) | st.sampled_from([Decimal(10) ** n for n in range(2, 8)])
+    """Draw an equity of 1 000 to ten million."""
+    return numbers(10**5, 10**9, 2) | st.sampled_from([Decimal(10) ** n for n in range(3, 8)])
 
 
 def snapshots(market: st.SearchStrategy[Market] | None = None) -> st.SearchStrategy[Snapshot]:
@@ -207,28 +206,49 @@ _GROUPS: Final = st.sampled_from(
 )
 
 
+_PERCENTS: Final = {  # hundredths of a percent
+    "max_position_percent": st.integers(100, 10_000),
+    "max_exposure_percent": st.integers(4_000, 10_000),
+    "max_correlated_percent": st.integers(3_000, 10_000),
+    "max_risk_percent": st.integers(5, 500),
+    "max_daily_loss_percent": st.integers(200, 2_000),
+    "max_drawdown_percent": st.integers(800, 10_000),
+    "max_loss_ratio_percent": st.integers(400, 2_000),
+}
+_LIMIT_PARTS: Final = (
+    st.tuples(*_PERCENTS.values()),
+    st.integers(750, 2_000),
+    st.sampled_from((5, 5, 6, 6, 7)),
+    st.sampled_from([10**n for n in range(2, 8)]) | st.integers(50, 10**7),
+    _GROUPS,
+)
+
+
 def risk_limits() -> st.SearchStrategy[RiskLimits]:
     """Draw limits from strict to none at all."""
-    percents = {
-        "max_position_percent": (100, 10_000),
-        "max_exposure_percent": (4_000, 10_000),
-        "max_correlated_percent": (3_000, 10_000),
-        "max_risk_percent": (5, 500),
-        "max_daily_loss_percent": (200, 2_000),
-        "warn_drawdown_percent": (1, 799),
-        "max_drawdown_percent": (800, 10_000),
-        "max_loss_ratio_percent": (400, 2_000),
-        "max_stop_distance_percent": (750, 2_000),
-        "max_entry_distance_percent": (380, 1_000),
+    return st.tuples(*_LIMIT_PARTS).map(lambda drawn: _limits(*drawn))
+
+
+def _limits(
+    percents: tuple[int, ...],
+    distance: int,
+    plans: int,
+    order: int,
+    correlated: tuple[tuple[str, ...], ...],
+) -> RiskLimits:
+    parts = {
+        name: Decimal(units).scaleb(-2) for name, units in zip(_PERCENTS, percents, strict=True)
     }
-    names = (*percents, "max_open_plans", "max_order_notional", "max_price_age_secs", "correlated")
-    return st.tuples(
-        *(numbers(low, high, 2) for low, high in percents.values()),
-        st.sampled_from((5, 5, 6, 6, 7)),
-        st.sampled_from([Decimal(10) ** n for n in range(2, 8)]) | numbers(50, 10**7, 0),
-        st.integers(1, 3_600),
-        _GROUPS,
-    ).map(lambda drawn: RiskLimits(**dict(zip(names, drawn, strict=True))))
+    return RiskLimits(
+        **parts,  # type: ignore[arg-type]  # every percent is a Decimal
+        warn_drawdown_percent=parts["max_drawdown_percent"] / 2,
+        max_stop_distance_percent=Decimal(distance).scaleb(-2),
+        max_entry_distance_percent=Decimal(distance).scaleb(-2) / 2 + Decimal("0.05"),
+        max_open_plans=plans,
+        max_order_notional=Decimal(order),
+        max_price_age_secs=distance,
+        correlated=correlated,
+    )
 
 
 MEMORY_PARTS: Final = (

@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 
 from morningstar_strategy.core.commands import (
     AdjustTrade,
-    CommandError,
     PlanTrade,
     TradeCommand,
     TradeSetup,
     is_money,
-    parse_command,
-    to_json,
 )
+from morningstar_strategy.core.wire import CommandError, parse_command, to_json
 from tests.property.strategies import NOT_MONEY, commands, plans
 
 _WORDS: Final = (
