@@ -88,10 +88,12 @@ def time_axis(report: Report, **more: Value) -> Json:
 def equity_chart(report: Report) -> Chart:
     """Draw the equity beside buy-and-hold, with the drawdown beneath."""
     marks, head = report.marks, report.head
+    deepest = max(100 * float(marks.drawdown.max()), 0.1)
     data: list[Value] = [_thinned("Strategy", marks.ts_event, marks.equity, color=BLUE, width=2)]
     if report.basket is not None:
         worth = report.basket.value * float(head.starting_equity)
-        data.append(_thinned("Buy and hold", marks.ts_event, worth, color=ORANGE, width=1.3))
+        stamps = report.basket.ts_event
+        data.append(_thinned("Buy and hold", stamps, worth, color=ORANGE, width=1.3))
     fall = _thinned("Drawdown", marks.ts_event, -100 * marks.drawdown, color=RED, width=1)
     data.append({**fall, "yaxis": "y2", "fill": "tozeroy", "hovertemplate": "%{y:.2f} %"})
     return Chart(
@@ -112,7 +114,7 @@ def equity_chart(report: Report) -> Chart:
             "yaxis2": {
                 "title": {"text": "Drawdown (%)"},
                 "domain": [0, 0.26],
-                "rangemode": "tozero",
+                "range": [-1.08 * deepest, 0],
             },
         },
     )

@@ -19,7 +19,7 @@ def money(value: Decimal | float | None, *, signed: bool = False) -> str:
     if value is None or not isfinite(value):
         return MISSING
     size = abs(float(value))
-    places = 2 if size == 0 or size >= 0.01 else 4
+    places = 4 if _SMALLEST <= size < 0.01 else 2
     return _number(value, places, signed=signed)
 
 

@@ -142,6 +142,8 @@ def _evidence(sharpe: SharpeEvidence | None) -> tuple[Figure, ...]:
 
 def _trades(report: Report) -> tuple[Figure, ...]:
     summary, currency = report.summary, report.head.currency
+    held = formats.duration(summary.average_holding_secs)
+    none = "no plan was closed"
     wins = formats.money(summary.average_win, signed=True)
     losses = formats.money(summary.average_loss, signed=True)
     directions = ", ".join(f"{group.count} {group.name}" for group in summary.by_direction)
@@ -154,20 +156,20 @@ def _trades(report: Report) -> tuple[Figure, ...]:
         Figure(
             label="Win rate",
             value=formats.fraction(summary.win_rate),
-            hint=f"{summary.wins:,} won, {summary.losses:,} lost",
+            hint=f"{summary.wins:,} won, {summary.losses:,} lost" if summary.closed else none,
         ),
         Figure(
             label="Average plan",
             value=f"{formats.money(summary.average_net, signed=True)} {currency}"
             if summary.closed
             else formats.MISSING,
-            hint=f"win {wins}, loss {losses}",
+            hint=f"win {wins}, loss {losses}" if summary.closed else none,
             tone=formats.tone(summary.average_net),
         ),
         Figure(
             label="Time in market",
             value=formats.fraction(summary.time_in_market),
-            hint=f"held {formats.duration(summary.average_holding_secs)} on average",
+            hint=f"held {held} on average" if summary.closed else none,
         ),
         Figure(
             label="Denied",

@@ -24,10 +24,12 @@
 
   const draw = (chart) => {
     const target = document.getElementById(chart.id);
-    const narrow = target.clientWidth < 520;
+    const width = target.clientWidth;
+    const narrow = width < 520;
     const layout = {
       ...chart.layout,
       template: template(),
+      width,
       height: chart.height,
       margin: { l: narrow ? 48 : 68, r: narrow ? 8 : 20, t: 12, b: 46 },
       legend: {
@@ -42,9 +44,17 @@
     });
   };
 
-  const drawAll = () => charts.forEach(draw);
-  drawAll();
-  dark.addEventListener("change", drawAll);
+  const byId = new Map(charts.map((chart) => [chart.id, chart]));
+  const widths = new Map();
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (widths.get(target.id) === target.clientWidth) continue;
+      widths.set(target.id, target.clientWidth);
+      draw(byId.get(target.id));
+    }
+  });
+  byId.forEach((_, id) => resized.observe(document.getElementById(id)));
+  dark.addEventListener("change", () => charts.forEach(draw));
 
   const value = (row, column) => {
     const cell = row.cells[column];

@@ -70,7 +70,7 @@ def _chart(
         data.append(line("Price", x, y, line=style, hovertemplate="%{y:,}<extra></extra>"))
     shown = fills if len(fills) <= share else (*fills[: share // 2], *fills[-(share // 2) :])
     data.extend(_markers(shown, plans))
-    said = f"{len(fills):,} fills"
+    said = f"{len(fills):,} fills" if fills else "No fill"
     if len(shown) < len(fills):
         said += f", of which the first and the last {share // 2:,} are drawn"
     return Chart(

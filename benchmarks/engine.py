@@ -112,18 +112,24 @@ def run(*, quick: bool, rounds: int = 3, console: Console) -> list[Figure]:
     return found
 
 
-def parse(description: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
+def parse(
+    description: str | None, argv: Sequence[str] | None, *, rounds: bool = True
+) -> argparse.Namespace:
     """Read the command line that all benchmarks on the engine share."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3, help="of the processes in turn (3)")
+    if rounds:
+        parser.add_argument("--rounds", type=_count, default=3, help="times all is run (3)")
     parser.add_argument("--quick", action="store_true", help="a tiny run that shows it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    args = parser.parse_args(argv)
-    if args.rounds < 1:
-        parser.error(f"--rounds must be positive, was {args.rounds}")
-    return args
+    return parser.parse_args(argv)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above zero, was {text!r}")
+    return int(text)
 
 
 def write(path: Path | None, found: Sequence[Figure]) -> None:

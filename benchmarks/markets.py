@@ -17,7 +17,7 @@ from catalog.sources import Source, by_name
 
 TRADES: Final = "BTCUSDT-trades-binance-perp-20240808.parquet"
 _COARSE: Final = {"15m": 15, "1h": 60}
-_SPECS: Final = {"1 min of trades": "1-MINUTE", "10 s of trades": "10-SECOND"}
+_SPECS: Final = {"trades 1m": "1-MINUTE", "trades 10s": "10-SECOND"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ def of_minutes(bars: int, intervals: Sequence[str] = tuple(_COARSE)) -> Iterator
     for interval in intervals:
         bar_type = BarType.from_str(store.bar_type(INSTRUMENT, interval))
         yield Market(
-            label=f"SYNTHETIC {interval}" if data.synthetic else interval,
+            label=f"SYNTH {interval}" if data.synthetic else interval,
             instrument=instrument,
             coarse=coarser(fine, bar_type, _COARSE[interval], instrument),
             fine=fine,

@@ -20,7 +20,7 @@ _SIZE: Final = Decimal(10)  # percent of equity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """How plans are drawn: one at every `every`-th bar, over by the bar before the next one.
+    """How plans are drawn: from bar `first` on one at every `every`-th, over before the next.
 
     Stops are `stops` percent away, drawn evenly in the logarithm; limit entries lie half such a
     distance from the market.
@@ -28,6 +28,7 @@ class Scene:
 
     entry: EntryStyle
     targets: int
+    first: int = 0
     every: int = 12
     stops: tuple[float, float] = (0.08, 0.6)
     seed: int = 1
@@ -35,6 +36,8 @@ class Scene:
     def __post_init__(self) -> None:
         if self.targets not in _REWARDS:
             raise ValueError(f"targets must be one of {sorted(_REWARDS)}, was {self.targets}")
+        if not self.first >= 0:
+            raise ValueError(f"first must not be negative, was {self.first}")
         if not self.every >= 2:
             raise ValueError(f"every must be at least 2, was {self.every}")
         if not 0.0 < self.stops[0] <= self.stops[1] < 100.0:
@@ -42,8 +45,8 @@ class Scene:
 
     @property
     def label(self) -> str:
-        """Name entry and targets."""
-        return f"{self.entry.value}, {self.targets} target{'s' if self.targets > 1 else ''}"
+        """Name the entry and the number of targets."""
+        return f"{self.entry.value} {self.targets}"
 
 
 def coarser(bars: Sequence[Bar], bar_type: BarType, count: int, instrument: Any) -> list[Bar]:
@@ -76,7 +79,7 @@ def script(bars: Sequence[Bar], scene: Scene, instrument: Any) -> Script:
     rng = np.random.default_rng(scene.seed)
     plans: dict[int, PlanTrade] = {}
     ends: dict[int, Direction] = {}
-    for index in range(0, len(bars) - scene.every + 1, scene.every):
+    for index in range(scene.first, len(bars) - scene.every + 1, scene.every):
         plan = _plan(bars[index], scene, instrument, rng)
         plans[bars[index].ts_event] = plan
         ends[bars[index + scene.every - 1].ts_event] = plan.trade_setup.direction

@@ -27,12 +27,10 @@ class _Guarded(Protocol):
 def guarded[S: _Guarded, *A](
     callback: Callable[[S, *A], None],
 ) -> Callable[[S, *A], None]:
-    """Keep what a callback raises, and let nothing run after the first fault."""
+    """Keep what a callback raises; whoever decides looks at the faults first."""
 
     @wraps(callback)
     def wrapped(self: S, /, *args: *A) -> None:
-        if self.faults.errors:
-            return
         try:
             callback(self, *args)
         except Exception as e:

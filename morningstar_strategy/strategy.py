@@ -85,7 +85,6 @@ class MorningstarStrategy(Strategy):
         self._mark_due_ns = 0
         self._watch = RiskWatch(limits=mandate.risk, file=memory_file)
         self._idle_reason: dict[str, str] = {}
-        self._level = AccountRisk.SAFE
 
     @guarded
     def on_start(self) -> None:
@@ -112,7 +111,10 @@ class MorningstarStrategy(Strategy):
 
     @guarded
     def on_assessment(self, assessment: Any) -> None:
-        """Decide on an assessment, let the gate rule, carry out what it approved."""
+        """Decide on an assessment, let the gate rule, carry out what it approved.
+
+        After a fault nothing is decided any more, but what is open is still tended.
+        """
         name = assessment.prediction.instrument_id
         now_ns = self._clock.timestamp_ns()
         if now_ns >= self._observe_due_ns:
@@ -122,6 +124,8 @@ class MorningstarStrategy(Strategy):
             self._tend(name)
             ledger = self._orders.book.get(name)
         trade = Flat() if ledger is None else ledger.trade
+        if self.faults:
+            return
         if is_idle(assessment, trade, now_ns=now_ns, policy=self._mandate.decision):
             self._idle_reason.pop(name, None)
         else:

@@ -94,10 +94,11 @@ class Month:
 class Basket:
     """An equal-weight basket bought at each first close and held to the last, without costs.
 
-    `value` is its worth at the marks as a multiple of the start; an instrument that has no close
-    yet is held as cash.
+    `value` is its worth at every close of any instrument as a multiple of the start; an instrument
+    that has no close yet is held as cash.
     """
 
+    ts_event: IntArray
     value: FloatArray
     simple_return: float
     instruments: tuple[tuple[str, float], ...]
@@ -137,41 +138,40 @@ def daily(marks: Marks, starting_equity: float) -> Days:
 
     The first day starts from `starting_equity`, so that the returns compound to the whole run's.
     """
-    live = _live(marks)
-    day = (marks.ts_event[live] - 1) // DAY_NS
+    day = _ends(marks) // DAY_NS
     days = np.arange(day[0], day[-1] + 1, dtype=np.int64)
     last = np.searchsorted(day, days, side="right") - 1
     first = np.searchsorted(day, days, side="left")
-    equity = marks.equity[live]
-    share = marks.gross[live] / np.where(equity > 0, equity, np.inf)
+    equity = marks.equity
+    share = marks.gross / np.where(equity > 0, equity, np.inf)
     return Days(
         ts_event=(days + 1) * DAY_NS,
         equity=equity[last],
         simple_return=_returns(equity[last], starting_equity),
-        drawdown=_worst(marks.drawdown[live], first, last),
+        drawdown=_worst(marks.drawdown, first, last),
         exposure=_worst(share, first, last),
     )
 
 
 def monthly(marks: Marks, starting_equity: float) -> tuple[Month, ...]:
     """Give the simple return of every calendar month from the first to the last mark."""
-    live = _live(marks)
-    month = (marks.ts_event[live] - 1).astype("datetime64[ns]").astype("datetime64[M]")
+    month = _ends(marks).astype("datetime64[ns]").astype("datetime64[M]")
     key = month.astype(np.int64)
     months = np.arange(key[0], key[-1] + 1, dtype=np.int64)
     last = np.searchsorted(key, months, side="right") - 1
-    returns = _returns(marks.equity[live][last], starting_equity)
+    returns = _returns(marks.equity[last], starting_equity)
     return tuple(
         Month(year=1970 + number // 12, month=number % 12 + 1, simple_return=value)
         for number, value in zip(months.tolist(), returns.tolist(), strict=True)
     )
 
 
-def hold(prices: Sequence[Prices], at: IntArray) -> Basket | None:
-    """Value the equal-weight basket at the given times; None without any close."""
+def hold(prices: Sequence[Prices]) -> Basket | None:
+    """Value the equal-weight basket from the first to the last close; None without any close."""
     priced = [price for price in prices if len(price.close)]
     if not priced:
         return None
+    at = np.unique(np.concatenate([price.ts_event for price in priced]))
     ratios = np.empty((len(priced), len(at)), dtype=np.float64)
     for row, price in zip(ratios, priced, strict=True):
         seen = np.searchsorted(price.ts_event, at, side="right") - 1
@@ -180,15 +180,22 @@ def hold(prices: Sequence[Prices], at: IntArray) -> Basket | None:
         (price.instrument_id, float(price.close[-1] / price.close[0]) - 1.0) for price in priced
     )
     return Basket(
+        ts_event=at,
         value=ratios.mean(axis=0),
         simple_return=sum(earned for _, earned in returns) / len(returns),
         instruments=returns,
     )
 
 
-def _live(marks: Marks) -> slice:
-    """Leave out the first mark, which only says where the run began."""
-    return slice(1 if len(marks) > 1 else 0, None)
+def _ends(marks: Marks) -> IntArray:
+    """Give a moment of the day that each mark belongs to: midnight ends a day, the run begins one.
+
+    Without the exception for the first mark a run from midnight on would begin with a day before.
+    """
+    moments = marks.ts_event - 1
+    moments[0] += 1
+    ordered: IntArray = np.maximum.accumulate(moments)
+    return ordered
 
 
 def _column(records: Sequence[Record], name: str) -> FloatArray:

@@ -105,8 +105,9 @@ def decide(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> Tra
     """Choose the command that an assessment calls for in this state."""
     if is_stale(assessment.prediction, now_ns=now.ts_event, policy=policy):
         return DoNothing(reasoning="prediction is stale")
-    if policy.accept_proposals and assessment.review.proposal is not None:
-        return assessment.review.proposal
+    proposal = _accepted_proposal(assessment, policy)
+    if proposal is not None:
+        return proposal
     match now.trade:
         case Flat():
             return _decide_flat(assessment, now, policy)
@@ -161,6 +162,16 @@ def signalled(prediction: Prediction) -> Direction | None:
     return None
 
 
+def _accepted_proposal(assessment: Assessment, policy: DecisionPolicy) -> TradeCommand | None:
+    """Give the reviewer's own command where it is asked for; a veto does not open a trade."""
+    review = assessment.review
+    if not policy.accept_proposals:
+        return None
+    if review.verdict is Verdict.VETOED and isinstance(review.proposal, PlanTrade):
+        return None
+    return review.proposal
+
+
 def _opposes(assessment: Assessment, direction: Direction, policy: DecisionPolicy) -> bool:
     """Say whether a confident signal points the other way; a veto does not silence it."""
     if assessment.prediction.confidence < policy.min_confidence:
@@ -179,7 +190,10 @@ def _decide_flat(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) 
     )
     if percent <= 0:
         return DoNothing(reasoning="size is zero")
-    setup = _setup(assessment.prediction, direction, percent, now.market, policy)
+    try:
+        setup = _setup(assessment.prediction, direction, percent, now.market, policy)
+    except ValueError:
+        return DoNothing(reasoning="distances do not fit the price and its tick")
     return PlanTrade(trade_setup=setup, reasoning=_why(assessment))
 
 

@@ -11,7 +11,10 @@ def text(record: Record, name: str) -> str:
     """Give a field as text, "" where it is absent; raise RecordError for anything else."""
     value = record.fields.get(name, "")
     if not isinstance(value, str):
-        raise RecordError(f"{name} of a {record.kind.value} record must be a text, was {value!r}")
+        raise RecordError(
+            f"{name} of the {record.kind.value} record at {record.ts_event} must be a text, "
+            f"was {value!r}"
+        )
     return value
 
 
@@ -33,7 +36,7 @@ def _exact(record: Record, name: str, value: object) -> Decimal:
         number = Decimal("nan")
     if not number.is_finite():
         raise RecordError(
-            f"{name} of a {record.kind.value} record at {record.ts_event} must be a finite "
+            f"{name} of the {record.kind.value} record at {record.ts_event} must be a finite "
             f"decimal text, was {value!r}"
         )
     return number

@@ -154,7 +154,7 @@ def build_report(
         marks=marks,
         days=days,
         months=monthly(marks, float(starting_equity)),
-        basket=hold(prices, marks.ts_event),
+        basket=hold(prices),
         plans=plans,
         summary=summarize(plans, start_ns=head.start_ns, end_ns=head.end_ns),
         costs=reconcile(by_kind[Kind.FILL], by_kind[Kind.FUNDING], equities[-1], starting_equity),
@@ -247,12 +247,15 @@ def to_dict(report: Report) -> dict[str, Value]:
     Figures that do not exist are null; fills and prices are left out, since the journal and the
     catalog hold them.
     """
-    costs, plans = report.costs, report.plans
+    costs, plans, basket = report.costs, report.plans, report.basket
+    held: Value = None
+    if basket is not None:
+        held = {"simple_return": basket.simple_return, "instruments": dict(basket.instruments)}
     return {
         "head": _plain(report.head),
         "daily": _plain(report.days),
         "monthly": _plain(report.months),
-        "buy_and_hold": None if report.basket is None else _basket(report.basket),
+        "buy_and_hold": held,
         "plans": [{**_flat(row), "net": _plain(row.net)} for row in plans],
         "summary": _plain(report.summary),
         "costs": {
@@ -268,13 +271,6 @@ def to_dict(report: Report) -> dict[str, Value]:
             "shrinks": _plain(report.shrinks),
         },
         "health": _plain(report.health),
-    }
-
-
-def _basket(basket: Basket) -> Value:
-    return {
-        "simple_return": basket.simple_return,
-        "instruments": dict(basket.instruments),
     }
 
 

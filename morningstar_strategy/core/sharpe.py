@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import e, isfinite, sqrt
 from statistics import NormalDist
 from typing import Final
@@ -57,14 +58,17 @@ def sharpe_evidence(
         return None
     variance = _spread(trial_sharpes) if trials > 1 else None
     benchmark = 0.0 if variance is None else best_of(trials, variance)
-    probabilistic = probability_above(returns, 0.0)
-    deflated = probability_above(returns, benchmark)
+    sharpe = float(np.mean(returns) / np.std(returns, ddof=1))
+    skewness, kurtosis = _shape(returns)
+    above = partial(
+        probability_above, sharpe, count=len(returns), skewness=skewness, kurtosis=kurtosis
+    )
+    probabilistic, deflated = above(benchmark=0.0), above(benchmark=benchmark)
     if probabilistic is None or deflated is None:
         return None
-    skewness, kurtosis = _shape(returns)
     return SharpeEvidence(
         days=len(returns),
-        sharpe=_sharpe(returns),
+        sharpe=sharpe,
         skewness=skewness,
         kurtosis=kurtosis,
         probabilistic=probabilistic,
@@ -75,18 +79,18 @@ def sharpe_evidence(
     )
 
 
-def probability_above(returns: FloatArray, benchmark: float) -> float | None:
+def probability_above(
+    sharpe: float, *, benchmark: float, count: int, skewness: float, kurtosis: float
+) -> float | None:
     """Give the probability that the true Sharpe ratio per period lies above `benchmark`.
 
     PSR(SR*) = Z[(SR - SR*) sqrt(n - 1) / sqrt(1 - skew SR + (kurt - 1) / 4 SR^2)], with kurt 3
-    for a normal distribution. None where the estimate has no error.
+    for a normal distribution and n = `count` periods. None where the estimate has no error.
     """
-    skewness, kurtosis = _shape(returns)
-    sharpe = _sharpe(returns)
     error = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
     if error < _FLAT:
         return None
-    return _NORMAL.cdf((sharpe - benchmark) * sqrt(len(returns) - 1) / sqrt(error))
+    return _NORMAL.cdf((sharpe - benchmark) * sqrt(count - 1) / sqrt(error))
 
 
 def best_of(trials: int, variance: float) -> float:
@@ -106,10 +110,6 @@ def _spread(trial_sharpes: Sequence[float]) -> float | None:
     if len(trial_sharpes) < 2:
         return None
     return float(np.var(np.asarray(trial_sharpes, dtype=np.float64), ddof=1))
-
-
-def _sharpe(returns: FloatArray) -> float:
-    return float(np.mean(returns) / np.std(returns, ddof=1))
 
 
 def _shape(returns: FloatArray) -> tuple[float, float]:

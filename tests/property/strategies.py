@@ -134,10 +134,7 @@ class Shape:
         )
 
     def _fractions(self) -> tuple[Decimal, ...]:
-        if self.weights is None:
-            return ()
-        parts = [Decimal(weight).scaleb(-3) for weight in self.weights[: len(self.targets) - 1]]
-        return (*parts, 1 - sum(parts, Decimal(0)))
+        return () if self.weights is None else shares(self.weights[: len(self.targets) - 1])
 
 
 def shapes(*, style: str = "any", aligned: bool = False) -> st.SearchStrategy[Shape]:
@@ -154,6 +151,12 @@ def shapes(*, style: str = "any", aligned: bool = False) -> st.SearchStrategy[Sh
         size=st.sampled_from((500, 1_000, 1_500, 10_000)) | st.integers(1, 10_000),
         expires=st.none() | st.integers(1, 10**9 - 1),
     )
+
+
+def shares(weights: list[int]) -> tuple[Decimal, ...]:
+    """Build fractions that sum to one exactly: thousandths, and the rest."""
+    parts = [Decimal(weight).scaleb(-3) for weight in weights]
+    return (*parts, 1 - sum(parts, Decimal(0)))
 
 
 def plans(market: Market | None = None) -> st.SearchStrategy[PlanTrade]:

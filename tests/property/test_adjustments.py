@@ -16,7 +16,7 @@ from morningstar_strategy.core.commands import (
 )
 from morningstar_strategy.core.risk import Approved, Denied, rule_on
 from morningstar_strategy.core.state import Active, Pending, Snapshot
-from tests.property.scenes import HALTED, Open, Scene, any_scenes, opens, scenes
+from tests.property.scenes import Open, Scene, any_scenes, opens
 from tests.property.strategies import (
     ORDER_IDS,
     adjustments,
@@ -118,9 +118,3 @@ def test_an_adjustment_on_a_strange_tick_never_crashes(
     )
     ruling = rule_on(command, now, case.scene.limits, case.scene.memory)
     assert isinstance(ruling, Approved | Denied)
-
-
-@given(scenes(), st.text(max_size=5))
-def test_doing_nothing_is_always_approved(scene: Scene, why: str) -> None:
-    command = DoNothing(reasoning=why)
-    assert rule_on(command, scene.now, scene.limits, HALTED) == Approved(command=command)

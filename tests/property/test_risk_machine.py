@@ -50,6 +50,21 @@ from tests.property.strategies import (
 _ZERO: Final = Decimal(0)
 _PLACES: Final = st.integers(0, len(NAMES) - 1)
 _SHARES: Final = st.integers(1, 10)
+_LIMITS: Final = st.tuples(risk_limits(), st.integers(5, 60), st.integers(1, 10)).map(
+    lambda drawn: replace(  # tight enough to bind, with few plans
+        drawn[0],
+        max_exposure_percent=Decimal(drawn[1]),
+        max_drawdown_percent=Decimal(drawn[2]),
+        max_position_percent=Decimal(drawn[1]) / 2,
+        max_risk_percent=Decimal(drawn[2]),
+        warn_drawdown_percent=Decimal(1),
+        max_order_notional=Decimal(10**7),
+    )
+)
+_SHAPES: Final = st.lists(shapes(), min_size=len(NAMES), max_size=len(NAMES))
+_MOVES: Final = st.lists(
+    st.integers(-80, 80) | st.just(0), min_size=len(NAMES), max_size=len(NAMES)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +132,7 @@ class Account(RuleBasedStateMachine):
     @initialize(
         found=st.tuples(*(markets(name=name, finest_tick=-3) for name in NAMES)),
         equity=equities(),
-        limits=risk_limits(),
+        limits=_LIMITS,
     )
     def opens(self, found: tuple[Market, ...], equity: Decimal, limits: RiskLimits) -> None:
         self.markets = list(found)
@@ -196,6 +211,11 @@ class Account(RuleBasedStateMachine):
         )
         self._remember_caps(place, now.equity)
 
+    @rule(drawn=_SHAPES)
+    def plans_everywhere(self, drawn: list[Shape]) -> None:
+        for place, shape in enumerate(drawn):
+            self.plans(place, shape)
+
     def _remember_caps(self, place: int, equity: Decimal) -> None:
         whole, counted = Fraction(equity) / 100, self._counted()
         direction = self.books[place].plan.direction
@@ -213,19 +233,17 @@ class Account(RuleBasedStateMachine):
     @rule(which=_PLACES)
     def calls_off(self, which: int) -> None:
         place = list(self.books)[which % len(self.books)]
-        command = CancelOrder(order_id=self.books[place].plan.order_id)
         now = self._now(place)
+        unknown = f"P-{self.count + 1}"
+        for stranger in (
+            CancelOrder(order_id=unknown),
+            AdjustTrade(order_id=unknown, new_stop_loss_price=Decimal(1)),
+        ):
+            assert isinstance(rule_on(stranger, now, self.limits, self.memory), Denied)
+        command = CancelOrder(order_id=self.books[place].plan.order_id)
         assert rule_on(command, now, self.limits, self.memory) == Approved(command=command)
         self._leave(place, self.books[place].open, now.market.price)
         self._drop_entry(place)
-
-    @rule(place=_PLACES, stop_too=st.booleans())
-    def names_an_unknown_order(self, place: int, *, stop_too: bool) -> None:
-        name = f"P-{self.count + 1}"
-        stop = AdjustTrade(order_id=name, new_stop_loss_price=Decimal(1))
-        command = stop if stop_too else CancelOrder(order_id=name)
-        ruling = rule_on(command, self._now(place), self.limits, self.memory)
-        assert isinstance(ruling, Denied)
 
     @precondition(lambda self: any(book.open for book in self.books.values()))
     @rule(which=_PLACES, share=_SHARES)
@@ -253,7 +271,15 @@ class Account(RuleBasedStateMachine):
     @rule(which=_PLACES, share=_SHARES)
     def fills_a_part(self, which: int, share: int) -> None:
         waiting = [at for at, book in self.books.items() if book.working]
-        place = waiting[which % len(waiting)]
+        self._fill(waiting[which % len(waiting)], share)
+
+    @precondition(lambda self: any(book.working for book in self.books.values()))
+    @rule(share=st.sampled_from((10, 5)))
+    def fills_everything(self, share: int) -> None:
+        for place in [at for at, book in self.books.items() if book.working]:
+            self._fill(place, share)
+
+    def _fill(self, place: int, share: int) -> None:
         book, market = self.books[place], self.markets[place]
         price = _fill_price(book.plan.setup, market)
         if book.plan.setup.entry_price is not None and book.sign * (price - market.price) < 0:
@@ -299,8 +325,18 @@ class Account(RuleBasedStateMachine):
         self.markets[place] = replace(market, price=book.stop)
         self._leave(place, book.open, price)
 
-    @rule(place=_PLACES, permille=st.integers(-80, 80))
-    def moves_a_price(self, place: int, permille: int) -> None:
+    @rule(permilles=_MOVES)
+    def moves_prices(self, permilles: list[int]) -> None:
+        for place, permille in enumerate(permilles):
+            self._move(place, permille)
+
+    @precondition(lambda self: any(book.open for book in self.books.values()))
+    @rule(permille=st.sampled_from((-300, -100, -50, 50, 100, 300)))
+    def gaps_everywhere(self, permille: int) -> None:
+        for place in range(len(NAMES)):
+            self._move(place, permille)
+
+    def _move(self, place: int, permille: int) -> None:
         market = self.markets[place]
         ticks = market.price * (1_000 + permille) / 1_000 // market.tick
         self.markets[place] = replace(market, price=max(ticks, Decimal(1)) * market.tick)
@@ -368,4 +404,4 @@ class Account(RuleBasedStateMachine):
 
 assert {Direction.LONG, Direction.SHORT}.isdisjoint(NAMES)  # both name caps
 TestAccount = Account.TestCase
-TestAccount.settings = settings(settings.default, stateful_step_count=30)
+TestAccount.settings = settings(settings.default, stateful_step_count=12)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from morningstar_strategy.core.commands import PlanTrade
+from morningstar_strategy.core.commands import Direction, PlanTrade, TradeSetup
 from morningstar_strategy.core.state import (
     Active,
     Ended,
@@ -25,6 +25,16 @@ from morningstar_strategy.core.state import (
 from tests.property.strategies import DIRECTIONS, NOT_POSITIVE, NOW_NS, markets, numbers, plans
 
 _POSITIVE = numbers(1, 10**9, 4)
+_PLAN = PlanTrade(
+    trade_setup=TradeSetup(
+        symbol="X",
+        direction=Direction.LONG,
+        entry_price=None,
+        stop_loss_price=Decimal(95),
+        take_profit_prices=(Decimal(110),),
+        position_size_percent=Decimal(5),
+    )
+)
 
 
 def _planned(plan: PlanTrade, quantity: Decimal) -> Plan:
@@ -58,30 +68,28 @@ def test_a_plan_cannot_be_active_without_a_stop(
         activate(pending, ts_event=NOW_NS, price=Decimal(7), quantity=quantity)  # type: ignore[call-arg]  # that is the law
 
 
-@given(plans(), NOT_POSITIVE)
-def test_nothing_is_held_in_quantities_or_at_prices_that_are_not_positive(
-    plan: PlanTrade, value: Decimal
-) -> None:
+@given(NOT_POSITIVE)
+def test_nothing_is_held_in_quantities_or_at_prices_that_are_not_positive(value: Decimal) -> None:
     with pytest.raises(ValueError, match="quantity of a plan must be positive"):
-        _planned(plan, value)
+        _planned(_PLAN, value)
     names = ("entry_price", "open_quantity", "stop_loss_price")
     whole: dict[str, Any] = dict.fromkeys(names, Decimal(1))
     for name in names:
         with pytest.raises(ValueError, match=f"{name} of an active trade must be positive"):
             Active(
-                plan=_planned(plan, Decimal(1)),
+                plan=_planned(_PLAN, Decimal(1)),
                 opened_ns=NOW_NS,
                 take_profit_prices=(),
                 **(whole | {name: value}),
             )
 
 
-@given(plans(), st.sampled_from(Outcome), _POSITIVE | NOT_POSITIVE)
+@given(st.sampled_from(Outcome), _POSITIVE | NOT_POSITIVE)
 def test_a_plan_ends_closed_exactly_when_something_was_filled(
-    plan: PlanTrade, outcome: Outcome, quantity: Decimal
+    outcome: Outcome, quantity: Decimal
 ) -> None:
     def ended() -> Ended:
-        whole = _planned(plan, Decimal(1))
+        whole = _planned(_PLAN, Decimal(1))
         return Ended(plan=whole, outcome=outcome, ended_ns=1, reason="", quantity=quantity)
 
     sane = quantity.is_finite() and quantity >= 0
@@ -128,9 +136,8 @@ def test_exposure_and_open_loss_are_sums_that_no_gain_makes_smaller(
     assert now.open_loss >= 0
 
 
-@given(plans(), NOT_POSITIVE)
-def test_a_holding_is_never_worth_less_than_nothing(plan: PlanTrade, value: Decimal) -> None:
-    direction = plan.trade_setup.direction
+@given(DIRECTIONS, NOT_POSITIVE)
+def test_a_holding_is_never_worth_less_than_nothing(direction: Direction, value: Decimal) -> None:
     if not (value.is_finite() and value >= 0):
         with pytest.raises(ValueError, match="notional of a holding must not be negative"):
             Holding(instrument_id="X", direction=direction, notional=value)
@@ -139,9 +146,9 @@ def test_a_holding_is_never_worth_less_than_nothing(plan: PlanTrade, value: Deci
             Holding(instrument_id="X", direction=direction, notional=Decimal(1), unrealized=value)
 
 
-@given(plans())
-def test_a_plan_expires_when_its_setup_says(plan: PlanTrade) -> None:
-    seconds = plan.trade_setup.expires_in_secs
-    expires_ns = _planned(plan, Decimal(1)).expires_ns
+@given(st.none() | st.integers(1, 10**9 - 1))
+def test_a_plan_expires_when_its_setup_says(seconds: int | None) -> None:
+    setup = replace(_PLAN.trade_setup, expires_in_secs=seconds)
+    expires_ns = _planned(PlanTrade(trade_setup=setup), Decimal(1)).expires_ns
     assert expires_ns == (None if seconds is None else NOW_NS + seconds * 10**9)
     assert plan_of(Flat()) is None

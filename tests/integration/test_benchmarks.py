@@ -1,0 +1,243 @@
+"""Every benchmark runs at a tiny size and tells what it promises; nothing here looks at times."""
+
+import io
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nautilus_trader.model import Bar, BarType, Price, Quantity
+from rich.console import Console
+
+from benchmarks import data
+from benchmarks.data import BAR_TYPE, START_NS, YEAR_BARS, Prepared, prepared
+from benchmarks.features import Figure
+from benchmarks.plans import coarser, undecided
+from benchmarks.process import timed
+from benchmarks.run import BENCHMARKS, goals, run_all
+from benchmarks.scripted import Script
+from catalog import store
+from morningstar_strategy.core.commands import Direction, PlanTrade, TradeSetup
+from tests.harness.market import MINUTE_NS, perpetual
+
+_PROJECT = Path(__file__).parents[2]
+
+
+def _run(script: str, *args: str) -> str:
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{script}.py", *args],
+        cwd=_PROJECT,
+        env={"COLUMNS": "100", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _figures(script: str, folder: Path) -> tuple[str, dict[str, Any]]:
+    file = folder / "figures.json"
+    said = _run(script, "--quick", "--json", f"{file}")
+    return said, {figure["name"]: figure for figure in json.loads(file.read_text())}
+
+
+def test_the_engine_benchmark_prints_ratio_speed_and_memory(tmp_path: Path) -> None:
+    said, found = _figures("engine", tmp_path)
+    assert "goal 2.5" in said
+    assert found["Morningstar ÷ plain engine, CPU of the process"]["goal"] == 2.5
+    for system in ("Morningstar", "plain engine", "backtesting.py"):
+        assert system in said
+        for what in ("CPU", "bars in the run", "peak memory"):
+            assert found[f"{system}: {what}"]["value"] > 0
+
+
+def test_the_growth_benchmark_compares_late_bars_with_early_ones(tmp_path: Path) -> None:
+    said, found = _figures("growth", tmp_path)
+    assert "last ÷ first" in said
+    for system, goal in (("Morningstar", 1.15), ("plain engine", None)):
+        for against in ("the same bars alone", "first bars"):
+            figure = found[f"{system}: late bars ÷ {against}"]
+            assert figure["value"] > 0
+            assert figure["goal"] == goal
+
+
+def test_the_idle_benchmark_tells_our_own_part_of_a_bar(tmp_path: Path) -> None:
+    _, found = _figures("idle", tmp_path)
+    own = found["a bar on which nothing is decided, our own code"]
+    assert own["goal"] == 8.0
+    assert 0 < own["value"] < found["the same bar with engine and bus"]["value"]
+
+
+def test_the_truth_benchmark_prints_every_kind_of_plan_on_every_market(tmp_path: Path) -> None:
+    said, found = _figures("truth", tmp_path)
+    for market in ("15m", "1h"):
+        for kind in ("market 1", "market 3", "limit 1", "limit 3"):
+            assert f"{market} {kind}" in said
+            for direction in Direction:
+                assert f"{market} {kind} {direction.value}: surplus" in found
+    (law,) = [figure for figure in found.values() if figure["goal"] is not None]
+    assert "in which coarse bars flatter" in law["name"]
+
+
+def test_all_benchmarks_run_one_by_one_and_close_with_the_goals(tmp_path: Path) -> None:
+    file = tmp_path / "all.json"
+    said = _run("run", "--quick", "--only", "gate", "--only", "features", "--json", f"{file}")
+    assert "Goals" in said
+    assert "Goals missed" in said or "All goals met" in said
+    assert list(json.loads(file.read_text())) == ["gate", "features"]
+
+
+def test_every_benchmark_of_the_issue_is_in_the_list() -> None:
+    assert {"engine", "features", "gate", "growth", "truth", "ingest", "idle"} == set(BENCHMARKS)
+
+
+def test_a_missed_goal_is_called_missed() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    figures = [Figure("slow", 3.0, "s", 2.0), Figure("quick", 1.0, "s", 2.0)]
+    console.print(goals({"made": figures}))
+    told = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    lines = {name: line for line in told.splitlines() for name in ("slow", "quick") if name in line}
+    assert "MISSED" in lines["slow"]
+    assert "MISSED" not in lines["quick"]
+
+
+def test_a_benchmark_that_fails_is_said_to_have_failed() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    assert run_all(["no such benchmark"], quick=True, console=console) == {}
+    assert "FAILED" in console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
+
+
+@pytest.mark.parametrize("script", ["engine", "growth", "idle"])
+def test_an_impossible_number_of_rounds_is_refused(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{script}.py", "--rounds", "0"],
+        cwd=_PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "must be a whole number above zero, was '0'" in done.stderr
+
+
+# ---------------------------------------------------------------- the bars
+
+
+def test_without_real_data_the_bars_are_synthetic_and_say_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(data, "SHARED", tmp_path / "absent")
+    with prepared(2_000) as made:
+        assert made.synthetic
+        assert store.is_synthetic(made.catalog)
+        bars = store.load_bars(made.catalog, BAR_TYPE, start_ns=START_NS + 1)
+    assert "SYNTHETIC" in capsys.readouterr().err
+    assert len(bars) == 2_000
+    assert bars[-1].ts_event == made.end_ns
+    assert {after.ts_event - before.ts_event for before, after in zip(bars, bars[1:])} == {
+        MINUTE_NS
+    }
+
+
+def test_real_bars_are_cut_to_the_span_and_start_with_a_day_to_warm_up(shared_data: Path) -> None:
+    del shared_data
+    with prepared(2_000) as made:
+        (series,) = store.list_series(made.catalog)
+    assert not made.synthetic
+    assert (series.rows, series.end_ns) == (3_440, made.end_ns)
+
+
+def test_more_bars_than_are_recorded_are_refused(shared_data: Path) -> None:
+    del shared_data
+    with pytest.raises(ValueError, match="asked for"), prepared(2 * YEAR_BARS):
+        pass
+
+
+def test_all_systems_see_the_same_crosses() -> None:
+    with prepared(3_000) as made:
+        entries = {
+            name: timed(name, made).ran.entries for name in ("plain", "backtrader", "backtesting")
+        }
+    assert entries["plain"] > 30
+    # backtesting.py has values of the averages from the first bar on, the others from the 26th
+    assert all(0 <= count - entries["plain"] <= 1 for count in entries.values()), entries
+
+
+def test_a_prepared_catalog_has_bars() -> None:
+    with pytest.raises(ValueError, match="bars must be positive, was 0"):
+        Prepared(catalog=Path(), bars=0, synthetic=False)
+
+
+# ---------------------------------------------------------------- the plans
+
+
+_COARSE = BarType.from_str("BTCUSDT-PERP.BINANCE-5-MINUTE-LAST-EXTERNAL")
+
+
+def _bar(minute: int, low: str, high: str) -> Bar:
+    kind, ts = BarType.from_str(BAR_TYPE), START_NS + minute * MINUTE_NS
+    prices = (Price.from_str(price) for price in (low, high, low, high))
+    return Bar(kind, *prices, Quantity.from_str("1.000"), ts, ts)
+
+
+def test_joined_bars_open_with_the_first_and_close_with_the_last() -> None:
+    bars = [_bar(minute, f"{100 + minute}.0", f"{101 + minute}.0") for minute in range(1, 12)]
+    first, second = coarser(bars, _COARSE, 5, perpetual())
+    assert [f"{price}" for price in (first.open, first.high, first.low, first.close)] == [
+        "101.0",
+        "106.0",
+        "101.0",
+        "106.0",
+    ]
+    assert (first.volume.as_decimal(), first.ts_event) == (Decimal(5), bars[4].ts_event)
+    assert second.ts_event == bars[9].ts_event
+
+
+def test_bars_with_a_hole_are_not_joined() -> None:
+    bars = [_bar(minute, "100.0", "101.0") for minute in (1, 2, 4)]
+    with pytest.raises(ValueError, match="have holes"):
+        coarser(bars, _COARSE, 3, perpetual())
+
+
+def _plan(direction: Direction, entry: str | None, stop: str, *targets: str) -> PlanTrade:
+    return PlanTrade(
+        trade_setup=TradeSetup(
+            symbol="BTCUSDT-PERP.BINANCE",
+            direction=direction,
+            entry_price=None if entry is None else Decimal(entry),
+            stop_loss_price=Decimal(stop),
+            take_profit_prices=tuple(map(Decimal, targets)),
+            position_size_percent=Decimal(1),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "bars", "expected"),
+    [
+        (_plan(Direction.LONG, None, "99", "102"), [("98.0", "103.0")], True),
+        (_plan(Direction.SHORT, None, "102", "99"), [("98.0", "103.0")], True),
+        (_plan(Direction.LONG, None, "99", "102"), [("98.0", "101.0"), ("98.0", "103.0")], False),
+        (_plan(Direction.LONG, None, "99", "102"), [("100.0", "103.0"), ("98.0", "103.0")], False),
+        (_plan(Direction.LONG, None, "99", "102", "104"), [("100.0", "103.0"), ("98.0", "105.0")], True),
+        (_plan(Direction.LONG, "97", "95", "99"), [("98.0", "103.0"), ("98.0", "103.0")], False),
+        (_plan(Direction.LONG, "97", "95", "99"), [("94.0", "100.0")], True),
+    ],
+)  # fmt: skip
+def test_a_path_decides_where_one_bar_holds_stop_and_a_target_still_open(
+    plan: PlanTrade, bars: list[tuple[str, str]], *, expected: bool
+) -> None:
+    life = [_bar(minute, low, high) for minute, (low, high) in enumerate(bars, start=1)]
+    assert undecided(plan, life) is expected
+
+
+def test_a_script_makes_and_ends_plans_only_at_its_moments() -> None:
+    plan = _plan(Direction.LONG, None, "99", "102")
+    with pytest.raises(ValueError, match="at one of its moments"):
+        Script(plans={1: plan}, ends={}, moments=frozenset({2}))
+    with pytest.raises(ValueError, match="both were at 1"):
+        Script(plans={1: plan}, ends={1: Direction.LONG}, moments=frozenset({1}))

@@ -1,0 +1,331 @@
+"""Laws of the decision: it never fails, it is idle only where it would do nothing, it is fair."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from morningstar_strategy.core.commands import (
+    AdjustTrade,
+    CancelOrder,
+    Direction,
+    DoNothing,
+    PlanTrade,
+    TradeCommand,
+    TradeSetup,
+)
+from morningstar_strategy.core.decision import (
+    DecisionPolicy,
+    Distances,
+    EntryStyle,
+    decide,
+    is_idle,
+    is_stale,
+    signalled,
+    wanted_direction,
+)
+from morningstar_strategy.core.limits import RiskLimits, RiskMemory
+from morningstar_strategy.core.prediction import Prediction
+from morningstar_strategy.core.review import Assessment, Review, Verdict
+from morningstar_strategy.core.risk import Approved, Denied, rule_on
+from morningstar_strategy.core.sizing import SizingPolicy
+from morningstar_strategy.core.state import Active, Flat, Market, Pending, Plan, Snapshot, Trade
+from tests.property.strategies import NAMES, NOW_NS, equities, markets, risk_limits
+
+SECOND_NS = 1_000_000_000
+SHARES = st.floats(0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Everything a decision looks at."""
+
+    assessment: Assessment
+    now: Snapshot
+    policy: DecisionPolicy
+
+    def command(self) -> TradeCommand:
+        return decide(self.assessment, self.now, self.policy)
+
+    def is_idle(self) -> bool:
+        now = self.now
+        return is_idle(self.assessment, now.trade, now_ns=now.ts_event, policy=self.policy)
+
+
+# Plain numbers are drawn several times faster than nested values: what follows draws tuples of
+# them and builds everything that a decision looks at in one step.
+
+FORECASTS = st.tuples(
+    SHARES,
+    SHARES,
+    SHARES,
+    SHARES,
+    st.sampled_from((1e-3, 1e-2, 0.0, 5e-324, 1e308)) | st.floats(1e-4, 0.1),
+    st.sampled_from((0.035, 1e-300, 1e-7, 0.9999999)) | st.floats(1e-6, 0.2),
+    st.sampled_from((0.07, 1e-300, 1e-7, 1.0, 1e308)) | st.floats(1e-6, 2.0),
+)
+AGES = st.sampled_from((0, 0, 0, 1, 60, 61, -1, 10**6))
+SETUP = TradeSetup(
+    symbol=NAMES[0],
+    direction=Direction.LONG,
+    entry_price=None,
+    stop_loss_price=Decimal(90),
+    take_profit_prices=(Decimal(120),),
+    position_size_percent=Decimal(10),
+)
+PROPOSALS: tuple[TradeCommand | None, ...] = (
+    PlanTrade(trade_setup=SETUP),
+    CancelOrder(order_id="P-1"),
+    CancelOrder(order_id="unknown"),
+    AdjustTrade(order_id="P-1", new_stop_loss_price=Decimal(95)),
+    AdjustTrade(order_id="P-1", new_take_profit_prices=(Decimal(130), Decimal(150))),
+    DoNothing(),
+    *(None,) * 12,
+)
+REVIEWS = st.tuples(st.sampled_from(Verdict), SHARES | st.just(1.0), st.sampled_from(PROPOSALS))
+CHOICES = st.sampled_from(
+    tuple(product(EntryStyle, Distances, *(((False, True),) * 5)))  # every combination
+)
+HUNDREDTHS = st.integers(1, 9_999)
+POLICIES = st.tuples(
+    CHOICES,
+    st.tuples(SHARES, SHARES, SHARES),
+    st.tuples(st.integers(0, 9_999), HUNDREDTHS, st.integers(0, 2_000), HUNDREDTHS),
+    st.lists(HUNDREDTHS, min_size=1, max_size=5),
+    st.integers(1, 7_200),
+)
+# Direction, entry, stop and target in ticks, planned so many seconds ago; kind 0 is flat
+TRADES = st.tuples(
+    st.integers(0, 3),
+    st.sampled_from(Direction),
+    st.integers(-150, 150),
+    st.integers(1, 150),
+    st.integers(1, 300),
+    st.integers(0, 9_000),
+    st.integers(0, 9),
+)
+
+
+def forecast(
+    market: Market, parts: tuple[float, float, float, float, float, float, float], age_secs: int
+) -> Prediction:
+    long, rest, confidence, turbulence, volatility, stop, target = parts
+    short = (1.0 - long) * rest
+    return Prediction(
+        instrument_id=market.instrument_id,
+        ts_event=NOW_NS - age_secs * SECOND_NS,
+        price=float(market.price),
+        p_short=short,
+        p_flat=max(1.0 - long - short, 0.0),
+        p_long=long,
+        confidence=confidence,
+        volatility=volatility,
+        turbulence=turbulence,
+        stop_distance=stop,
+        target_distance=target,
+        model="drawn",
+    )
+
+
+def opinion(verdict: Verdict, scale: float, proposal: TradeCommand | None) -> Review:
+    scale = 0.0 if verdict is Verdict.VETOED else scale
+    return Review(verdict=verdict, scale=scale, reason="drawn", proposal=proposal)
+
+
+def fractions_of(count: int) -> tuple[Decimal, ...]:
+    return (*(Decimal("0.1"),) * (count - 1), 1 - Decimal("0.1") * (count - 1))
+
+
+def policy_of(
+    choices: tuple[EntryStyle, Distances, bool, bool, bool, bool, bool],
+    shares: tuple[float, float, float],
+    hundredths: tuple[int, int, int, int],
+    targets: list[int],
+    holding: int,
+) -> DecisionPolicy:
+    entry, distances, opposite, short, proposals, weighted, usual = choices
+    offset, stop, even, most = (Decimal(value).scaleb(-2) for value in hundredths)
+    percents = tuple(Decimal(value).scaleb(-2) for value in targets)
+    if usual:
+        offset, stop, percents = Decimal("0.1"), Decimal("3.5"), (Decimal(4), Decimal(7))
+    return DecisionPolicy(
+        min_confidence=shares[0] / 2,
+        max_turbulence=1 - shares[1] / 2,
+        entry=entry,
+        limit_offset_percent=offset,
+        distances=distances,
+        stop_percent=stop,
+        take_profit_percents=percents,
+        take_profit_fractions=fractions_of(len(percents)) if weighted else (),
+        max_holding_secs=holding,
+        break_even_after_percent=even,
+        close_on_opposite=opposite,
+        allow_short=short,
+        accept_proposals=proposals,
+        sizing=SizingPolicy(max_size_percent=most, least_share=max(shares[2], 1e-6)),
+    )
+
+
+def trade_of(
+    market: Market, kind: int, direction: Direction, entry: int, stop: int, target: int,
+    age_secs: int, dust: int,
+) -> Trade:  # fmt: skip
+    """Build a trade around the market; `dust` puts its average entry off the tick."""
+    sign, tick, then = direction.sign, market.tick, NOW_NS - age_secs * SECOND_NS
+    price = market.price + entry * tick
+    setup = TradeSetup(
+        symbol=market.instrument_id,
+        direction=direction,
+        entry_price=price,
+        stop_loss_price=max(price - sign * stop * tick, tick),
+        take_profit_prices=(max(price + sign * target * tick, tick),),
+        position_size_percent=Decimal(10),
+        expires_in_secs=3_600,
+    )
+    plan = Plan(order_id="P-1", setup=setup, quantity=market.lot, planned_ns=then, reason="drawn")
+    if kind == 1:
+        return Pending(plan=plan)
+    return Active(
+        plan=plan,
+        opened_ns=then,
+        entry_price=price + tick * dust / 7,
+        open_quantity=plan.quantity,
+        stop_loss_price=setup.stop_loss_price,
+        take_profit_prices=setup.take_profit_prices,
+        closing=kind == 2 and dust == 0,
+    )
+
+
+def _moment(drawn: tuple[Any, ...], *, flat: bool) -> Moment:
+    market, forecast_parts, age, review, chosen, equity, trade = drawn
+    policy = policy_of(*chosen)
+    state: Trade = Flat() if flat or trade[0] == 0 else trade_of(market, *trade)
+    return Moment(
+        assessment=Assessment(
+            prediction=forecast(market, forecast_parts, age), review=opinion(*review)
+        ),
+        now=Snapshot(ts_event=NOW_NS, equity=equity, market=market, trade=state),
+        policy=policy,
+    )
+
+
+PARTS = st.tuples(markets(), FORECASTS, AGES, REVIEWS, POLICIES, equities(), TRADES)
+MOMENTS = PARTS.map(lambda drawn: _moment(drawn, flat=False))
+FLAT_MOMENTS = PARTS.map(lambda drawn: _moment(drawn, flat=True))
+
+
+@given(MOMENTS)
+def test_what_is_idle_does_nothing(moment: Moment) -> None:
+    if moment.is_idle():
+        assert isinstance(moment.command(), DoNothing)
+
+
+@given(MOMENTS, risk_limits())
+def test_every_decision_is_a_command_that_the_gate_can_rule_on(
+    moment: Moment, limits: RiskLimits
+) -> None:
+    command = moment.command()
+    ruling = rule_on(command, moment.now, limits, RiskMemory())
+    if isinstance(ruling, Denied):
+        assert ruling.reason
+        assert ruling.rule
+
+
+@given(MOMENTS)
+def test_the_gate_knows_every_order_that_a_decision_of_our_own_names(moment: Moment) -> None:
+    assume(moment.assessment.review.proposal is None)
+    command = moment.command()
+    if isinstance(command, CancelOrder | AdjustTrade):
+        ruling = rule_on(command, moment.now, RiskLimits(), RiskMemory())
+        assert not (isinstance(ruling, Denied) and ruling.rule == "known_order")
+    if isinstance(command, CancelOrder):
+        assert isinstance(rule_on(command, moment.now, RiskLimits(), RiskMemory()), Approved)
+
+
+@given(MOMENTS)
+def test_a_stale_prediction_does_nothing(moment: Moment) -> None:
+    prediction = moment.assessment.prediction
+    if is_stale(prediction, now_ns=moment.now.ts_event, policy=moment.policy):
+        assert moment.command() == DoNothing(reasoning="prediction is stale")
+
+
+@given(FLAT_MOMENTS)
+def test_a_veto_never_opens(moment: Moment) -> None:
+    vetoed = replace(moment.assessment.review, verdict=Verdict.VETOED, scale=0.0)
+    assessment = replace(moment.assessment, review=vetoed)
+    assert not isinstance(replace(moment, assessment=assessment).command(), PlanTrade)
+
+
+def _percent(moment: Moment) -> Decimal:
+    command = moment.command()
+    if not isinstance(command, PlanTrade):
+        return Decimal(0)
+    return command.trade_setup.position_size_percent
+
+
+@given(FLAT_MOMENTS, SHARES, SHARES)
+def test_a_lower_scale_never_raises_the_size(moment: Moment, one: float, two: float) -> None:
+    low, high = sorted((one, two))
+    sizes = []
+    for scale in (low, high):
+        review = opinion(Verdict.REDUCED, scale, None)
+        assessment = replace(moment.assessment, review=review)
+        sizes.append(_percent(replace(moment, assessment=assessment)))
+    assert sizes[0] <= sizes[1]
+
+
+@given(FLAT_MOMENTS)
+def test_a_plan_never_asks_for_more_than_the_policy_allows(moment: Moment) -> None:
+    assume(moment.assessment.review.proposal is None)
+    command = moment.command()
+    if isinstance(command, PlanTrade):
+        setup, policy = command.trade_setup, moment.policy
+        assert 0 < setup.position_size_percent <= policy.sizing.max_size_percent
+        assert setup.expires_in_secs == policy.entry_expiry_secs
+        assert (setup.entry_price is None) == (policy.entry is EntryStyle.MARKET)
+        grid = (setup.stop_loss_price, *setup.take_profit_prices)
+        assert [price for price in grid if price % moment.now.market.tick] == []
+
+
+@given(FLAT_MOMENTS)
+def test_mirrored_predictions_want_mirrored_directions(moment: Moment) -> None:
+    policy = replace(moment.policy, allow_short=True)
+    prediction = moment.assessment.prediction
+    mirrored = replace(prediction, p_short=prediction.p_long, p_long=prediction.p_short)
+    one = wanted_direction(moment.assessment, policy)
+    other = wanted_direction(replace(moment.assessment, prediction=mirrored), policy)
+    assert other == (None if one is None else one.opposite)
+    assert (signalled(prediction) is None) == (signalled(mirrored) is None)
+
+
+@given(MOMENTS)
+def test_more_confidence_never_takes_a_wish_away(moment: Moment) -> None:
+    surer = replace(moment.assessment.prediction, confidence=1.0)
+    wanted = wanted_direction(moment.assessment, moment.policy)
+    if wanted is not None:
+        sure = replace(moment.assessment, prediction=surer)
+        assert wanted_direction(sure, moment.policy) is wanted
+
+
+@given(MOMENTS)
+def test_a_closing_trade_is_not_called_off_again(moment: Moment) -> None:
+    assume(isinstance(moment.now.trade, Active) and moment.assessment.review.proposal is None)
+    assert isinstance(moment.now.trade, Active)
+    closing = replace(moment.now.trade, closing=True)
+    again = replace(moment, now=replace(moment.now, trade=closing))
+    assert isinstance(again.command(), DoNothing)
+
+
+@given(MOMENTS)
+def test_break_even_never_asks_for_a_wider_stop(moment: Moment) -> None:
+    assume(moment.assessment.review.proposal is None)
+    command, trade = moment.command(), moment.now.trade
+    if isinstance(command, AdjustTrade) and isinstance(trade, Active):
+        stop, sign = command.new_stop_loss_price, trade.plan.direction.sign
+        assert stop is not None
+        assert sign * (stop - trade.stop_loss_price) > 0
+        moved = replace(moment, now=replace(moment.now, trade=trade.stopped_at(stop)))
+        assert not isinstance(moved.command(), AdjustTrade)
