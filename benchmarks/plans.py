@@ -75,11 +75,14 @@ def coarser(bars: Sequence[Bar], bar_type: BarType, count: int, instrument: Any)
 
 
 def script(bars: Sequence[Bar], scene: Scene, instrument: Any) -> Script:
-    """Draw the plans of a scene on coarse bars, with absolute prices."""
+    """Draw the plans of a scene on coarse bars, with absolute prices.
+
+    The last bar is left to what the last plan's end still needs.
+    """
     rng = np.random.default_rng(scene.seed)
     plans: dict[int, PlanTrade] = {}
     ends: dict[int, Direction] = {}
-    for index in range(scene.first, len(bars) - scene.every + 1, scene.every):
+    for index in range(scene.first, len(bars) - scene.every, scene.every):
         plan = _plan(bars[index], scene, instrument, rng)
         plans[bars[index].ts_event] = plan
         ends[bars[index + scene.every - 1].ts_event] = plan.trade_setup.direction

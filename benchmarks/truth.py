@@ -186,7 +186,7 @@ def tight(entry: EntryStyle, targets: int, *, quick: bool) -> list[Scene]:
     """Give scenes with stops that a few minutes of trades can reach."""
     return [
         Scene(entry=entry, targets=targets, first=seed % 2, every=2, stops=(0.01, 0.1), seed=seed)
-        for seed in range(2 if quick else 20)
+        for seed in range(4 if quick else 20)
     ]
 
 

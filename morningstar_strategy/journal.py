@@ -84,11 +84,11 @@ def read_records(folder: Path) -> Iterator[Record]:
     path = folder / JOURNAL
     if not path.is_file():
         raise JournalError(f"{folder} has no {JOURNAL}")
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield from_line(line)
-            except RecordError as e:
+                yield from_line(line.decode())
+            except (RecordError, UnicodeDecodeError) as e:
                 raise JournalError(f"{path.name} line {number}: {e}") from e
 
 
@@ -99,9 +99,20 @@ def journal_digest(folder: Path) -> str:
 
 
 def verify(folder: Path) -> int:
-    """Check the journal against the digest in its manifest; give the number of records."""
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    said, found = manifest.get("journal_sha256"), journal_digest(folder)
+    """Check the journal against the digest in its manifest; give the number of records.
+
+    Raises JournalError for whatever is missing or is not as it was written.
+    """
+    records = sum(1 for _ in read_records(folder))
+    said, found = _said_digest(folder / MANIFEST), journal_digest(folder)
     if said != found:
         raise JournalError(f"{JOURNAL} has digest {found}, {MANIFEST} says {said}")
-    return sum(1 for _ in read_records(folder))
+    return records
+
+
+def _said_digest(path: Path) -> object:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise JournalError(f"{path} is not a manifest: {e}") from e
+    return manifest.get("journal_sha256") if isinstance(manifest, dict) else None

@@ -201,13 +201,12 @@ class MorningstarStrategy(Strategy):
         self._tell(Kind.EQUITY, now_ns, "", fields)
 
     def _account_risk(self, now_ns: int) -> AccountRisk:
-        name = next(iter(self._terms))
-        now = self._reader.snapshot(
-            name, now_ns=now_ns, terms=self._terms, ledgers=self._orders.book
-        )
-        if now is None:
-            return AccountRisk.SAFE
-        return account_risk(now, self._mandate.risk, self._watch.memory)
+        terms, book = self._terms, self._orders.book
+        for name in terms:
+            now = self._reader.snapshot(name, now_ns=now_ns, terms=terms, ledgers=book)
+            if now is not None:
+                return account_risk(now, self._mandate.risk, self._watch.memory)
+        return AccountRisk.SAFE
 
     # ------------------------------------------------------------ what the venue says
 
@@ -304,7 +303,10 @@ class MorningstarStrategy(Strategy):
         role = self._tell_order(event, word, f"{event.reason}")
         if role is Role.STOP:
             self._orders.book[name] = self._orders.book[name].refusing_stop()
-        self._tend(name)
+        if role in (Role.CLOSE, Role.TARGET):  # at once it would be refused again, without end
+            self._orders.restless.add(name)
+        else:
+            self._tend(name)
 
     def _after(self, event: Any, word: str) -> None:
         name = event.instrument_id.value

@@ -35,6 +35,12 @@ def is_money(value: Decimal) -> bool:
     return isinstance(exponent, int) and exponent >= _FINEST
 
 
+def equal_fractions(count: int) -> tuple[Decimal, ...]:
+    """Give as many equal shares that sum to one exactly; the last takes what rounding leaves."""
+    share = (Decimal(1) / count).quantize(Decimal("1e-12"))
+    return (*(share,) * (count - 1), 1 - share * (count - 1))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeSetup:
     """Entry, stop and one to five take profits of one trade.
@@ -111,9 +117,7 @@ class TradeSetup:
         """Give the share of each take profit; where none were said, equal shares."""
         if self.take_profit_fractions:
             return self.take_profit_fractions
-        count = len(self.take_profit_prices)
-        share = (Decimal(1) / count).quantize(Decimal("1e-12"))
-        return (*(share,) * (count - 1), 1 - share * (count - 1))
+        return equal_fractions(len(self.take_profit_prices))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

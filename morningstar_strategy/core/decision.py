@@ -14,6 +14,7 @@ from morningstar_strategy.core.commands import (
     PlanTrade,
     TradeCommand,
     TradeSetup,
+    is_money,
 )
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment, Verdict
@@ -95,6 +96,10 @@ class DecisionPolicy:
             raise ValueError(
                 f"take_profit_fractions must be as many as take_profit_percents, "
                 f"were {len(self.take_profit_fractions)}"
+            )
+        if not all(is_money(fraction) for fraction in self.take_profit_fractions):
+            raise ValueError(
+                f"take_profit_fractions must be positive numbers, were {self.take_profit_fractions}"
             )
         if self.take_profit_fractions and sum(self.take_profit_fractions) != 1:
             total = sum(self.take_profit_fractions)

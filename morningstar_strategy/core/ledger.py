@@ -5,6 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from morningstar_strategy.core.commands import equal_fractions
 from morningstar_strategy.core.decision import EXPIRED
 from morningstar_strategy.core.state import Active, Ended, Outcome, Pending, Plan, activate
 
@@ -129,9 +130,8 @@ class Ledger:
         trade = self.trade if stop is None else self.trade.stopped_at(stop)
         if not targets:
             return replace(self, trade=trade)
-        setup = replace(self.plan.setup, take_profit_prices=targets, take_profit_fractions=())
         trade = replace(trade, take_profit_prices=targets)
-        fractions = setup.fractions
+        fractions = equal_fractions(len(targets))
         return replace(
             self, trade=trade, fractions=fractions, target_filled=(_ZERO,) * len(fractions)
         )
@@ -149,20 +149,24 @@ class Ledger:
     def _entered_with(self, fill: Fill) -> "Ledger":
         entered = self.entered + fill.quantity
         value = self.entry_value + fill.quantity * fill.price
-        open_quantity = entered - self.exited
+        booked = replace(self, entered=entered, entry_value=value)
+        if booked.open_quantity <= 0:  # exits have overrun the entry: no trade is held
+            return booked
+        return replace(booked, trade=booked._trade_after(fill))
+
+    def _trade_after(self, fill: Fill) -> Active:
         trade = self.trade
-        if isinstance(trade, Pending):
-            trade = activate(
-                trade,
-                ts_event=fill.ts_event,
-                price=fill.price,
-                quantity=open_quantity,
-                stop=self.stop_price,
-            )
-            trade = replace(trade, closing=bool(self.called_off))
-        else:
-            trade = replace(trade, entry_price=value / entered, open_quantity=open_quantity)
-        return replace(self, entered=entered, entry_value=value, trade=trade)
+        if isinstance(trade, Active):
+            price = self.entry_value / self.entered
+            return replace(trade, entry_price=price, open_quantity=self.open_quantity)
+        active = activate(
+            trade,
+            ts_event=fill.ts_event,
+            price=self.entry_value / self.entered,
+            quantity=self.open_quantity,
+            stop=self.stop_price,
+        )
+        return replace(active, closing=bool(self.called_off))
 
     def _exited_with(self, fill: Fill, ref: OrderRef) -> "Ledger":
         exited = self.exited + fill.quantity

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final, NoReturn
 
 from morningstar_strategy.core.commands import TradeCommand
 from morningstar_strategy.core.review import Assessment
@@ -39,6 +40,12 @@ class Record:
     fields: Mapping[str, Value]
 
 
+_NOT_A_RECORD: Final = (
+    *(ValueError, KeyError, AttributeError, TypeError),
+    RecursionError,  # brackets without end
+)
+
+
 class RecordError(ValueError):
     """A line is not a record."""
 
@@ -53,12 +60,20 @@ def to_line(record: Record) -> str:
 def from_line(line: str) -> Record:
     """Read a record back; raise RecordError naming what is wrong."""
     try:
-        fields = json.loads(line)
-        ts_event, kind = int(fields.pop("ts_event")), Kind(fields.pop("kind"))
+        fields = json.loads(line, parse_constant=_refuse_constant)
+        ts_event, kind = fields.pop("ts_event"), Kind(fields.pop("kind"))
         instrument_id = fields.pop("instrument_id", "")
-    except (ValueError, KeyError, AttributeError, TypeError) as e:
+    except _NOT_A_RECORD as e:
         raise RecordError(f"not a record: {line[:80]!r}") from e
+    if type(ts_event) is not int:
+        raise RecordError(f"ts_event must be whole nanoseconds, was {ts_event!r:.80}")
+    if not isinstance(instrument_id, str):
+        raise RecordError(f"instrument_id must be a text, was {instrument_id!r:.80}")
     return Record(ts_event=ts_event, kind=kind, instrument_id=instrument_id, fields=fields)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
 
 
 def of_assessment(assessment: Assessment) -> Record:

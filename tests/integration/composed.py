@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,8 +50,6 @@ def market(
 
 def settling(instrument_id: Any, ts_event: int, rate: str) -> FundingRateUpdate:
     """Make a rate that settles at its own time, as the loader makes them."""
-    from decimal import Decimal
-
     return FundingRateUpdate(
         instrument_id, Decimal(rate), ts_event, ts_event, 480, next_funding_ns=ts_event
     )

@@ -89,10 +89,13 @@ def signals(told: Mapping[int, int]) -> Foresee:
 
 def rig(told: Sequence[Ohlc], at: Mapping[int, int], **changes: Any) -> Rig:
     """Put one instrument, free of costs and hardly limited, on the engine."""
-    given: dict[str, Any] = {"decision": policy(), "risk": LOOSE, "venue": FREE}
-    return Rig(
-        instruments=[perpetual()], bars=[bars_of(told)], foresee=signals(at), **(given | changes)
-    )
+    given: dict[str, Any] = {
+        "decision": policy(),
+        "risk": LOOSE,
+        "venue": FREE,
+        "foresee": signals(at),
+    }
+    return Rig(instruments=[perpetual()], bars=[bars_of(told)], **(given | changes))
 
 
 type Told = tuple[int, str, str, str, str]
@@ -100,13 +103,28 @@ type Told = tuple[int, str, str, str, str]
 
 def fills(records: Sequence[Record]) -> list[Told]:
     """Tell every fill as (bar, role, side, quantity, price)."""
+    return [_told(record) for record in of_kind(records, Kind.FILL)]
+
+
+def _told(record: Record) -> Told:
+    role, side, quantity, price = (
+        str(record.fields[name]) for name in ("role", "side", "quantity", "price")
+    )
+    return index_of(record.ts_event), role, side, quantity, price
+
+
+def mirrored(told: Sequence[Ohlc]) -> list[Ohlc]:
+    """Turn bars upside down around 1 000."""
+    return [(2_000 - o, 2_000 - low, 2_000 - high, 2_000 - c) for o, high, low, c in told]
+
+
+def as_long(told: Sequence[Told]) -> list[Told]:
+    """Tell the fills of a short on mirrored bars as those of the long they mirror."""
+    sides = {"BUY": "SELL", "SELL": "BUY"}
     return [
-        (
-            index_of(record.ts_event),
-            *(str(record.fields[name]) for name in ("role", "side", "quantity", "price")),
-        )
-        for record in of_kind(records, Kind.FILL)
-    ]  # type: ignore[misc]  # a star in a tuple of known length
+        (bar, role, sides[side], quantity, f"{2_000 - Decimal(price):.1f}")
+        for bar, role, side, quantity, price in told
+    ]
 
 
 def plans(records: Sequence[Record]) -> list[tuple[int, str]]:

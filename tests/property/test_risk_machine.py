@@ -19,7 +19,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from morningstar_strategy.core.commands import (
     AdjustTrade,
     CancelOrder,
-    Direction,
     PlanTrade,
     TradeSetup,
 )
@@ -182,8 +181,6 @@ class Account(RuleBasedStateMachine):
     def _counted(self) -> Counted:
         return {at: book.parts(self.markets[at]) for at, book in self.books.items()}
 
-    # ------------------------------------------------------------ commands
-
     @rule(place=_PLACES, shape=shapes())
     def plans(self, place: int, shape: Shape) -> None:
         setup = shape.on(self.markets[place])
@@ -220,14 +217,16 @@ class Account(RuleBasedStateMachine):
         whole, counted = Fraction(equity) / 100, self._counted()
         direction = self.books[place].plan.direction
         same = {at: c for at, c in counted.items() if self.books[at].plan.direction is direction}
-        limits = self.limits
-        self.caps["all"] = (whole * Fraction(limits.max_exposure_percent), counted)
+        self.caps["all"] = (whole * Fraction(self.limits.max_exposure_percent), counted)
         self.caps[NAMES[place]] = (
-            min(whole * Fraction(limits.max_position_percent), Fraction(limits.max_order_notional)),
+            min(
+                whole * Fraction(self.limits.max_position_percent),
+                Fraction(self.limits.max_order_notional),
+            ),
             {place: counted[place]},
         )
-        if not limits.correlated:
-            self.caps[direction] = (whole * Fraction(limits.max_correlated_percent), same)
+        if not self.limits.correlated:
+            self.caps[direction] = (whole * Fraction(self.limits.max_correlated_percent), same)
 
     @precondition(lambda self: self.books)
     @rule(which=_PLACES)
@@ -264,8 +263,6 @@ class Account(RuleBasedStateMachine):
     def a_person_resets(self) -> None:
         if self.memory.halted and self.equity > 0:
             self.memory = reset(self.memory, operator="Ada", equity=self.equity)
-
-    # ------------------------------------------------------------ the venue
 
     @precondition(lambda self: any(book.working for book in self.books.values()))
     @rule(which=_PLACES, share=_SHARES)
@@ -402,6 +399,5 @@ class Account(RuleBasedStateMachine):
             assert self.memory.halted
 
 
-assert {Direction.LONG, Direction.SHORT}.isdisjoint(NAMES)  # both name caps
 TestAccount = Account.TestCase
 TestAccount.settings = settings(settings.default, stateful_step_count=12)
