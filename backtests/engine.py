@@ -137,6 +137,8 @@ def add_venue(engine: BacktestEngine, settings: Settings, terms: tuple[Terms, ..
         fee_model=CostModel(terms),
         latency_model=latency,
         reject_stop_orders=False,
+        # Open, high, low, close for every bar would give longs their target before their stop
+        bar_adaptive_high_low_ordering=True,
     )
 
 

@@ -53,8 +53,8 @@ class Comparison:
     undecided: int
 
     def __post_init__(self) -> None:
-        if len(self.pairs) < 2:
-            raise ValueError(f"{self.label} needs at least two plans, had {len(self.pairs)}")
+        if not self.pairs:
+            raise ValueError(f"{self.label} needs at least one plan, had none")
 
     def towards(self, direction: Direction) -> "Comparison":
         """Give the part of one direction."""
@@ -186,7 +186,7 @@ def tight(entry: EntryStyle, targets: int, *, quick: bool) -> list[Scene]:
     """Give scenes with stops that a few minutes of trades can reach."""
     return [
         Scene(entry=entry, targets=targets, first=seed % 2, every=2, stops=(0.01, 0.1), seed=seed)
-        for seed in range(4 if quick else 20)
+        for seed in range(8 if quick else 20)
     ]
 
 

@@ -303,8 +303,10 @@ class MorningstarStrategy(Strategy):
         role = self._tell_order(event, word, f"{event.reason}")
         if role is Role.STOP:
             self._orders.book[name] = self._orders.book[name].refusing_stop()
-        if role in (Role.CLOSE, Role.TARGET):  # at once it would be refused again, without end
-            self._orders.restless.add(name)
+        ledger = self._orders.book.get(name)
+        held = ledger is not None and ledger.open_quantity > 0
+        if held and role in (Role.CLOSE, Role.TARGET):
+            self._orders.restless.add(name)  # at once it would be refused again, without end
         else:
             self._tend(name)
 
@@ -316,8 +318,6 @@ class MorningstarStrategy(Strategy):
             return
         if word != "updated" and (word != "accepted" or isinstance(ledger.trade, Active)):
             self._tend(name)
-
-    # ------------------------------------------------------------ plans
 
     def _tend(self, name: str) -> None:
         if name in self._orders.book:
@@ -339,8 +339,6 @@ class MorningstarStrategy(Strategy):
         self._see_equity(now_ns)
         if ledger.open_quantity < 0:
             self._orders.flatten(self._terms[name])
-
-    # ------------------------------------------------------------ records
 
     @guarded
     def on_funding_rate(self, funding_rate: FundingRateUpdate) -> None:

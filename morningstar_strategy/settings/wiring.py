@@ -1,5 +1,6 @@
 """Turns settings into the same actors and strategy for backtest, paper and live."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -120,7 +121,7 @@ def engine_risk(limits: RiskLimits, terms: tuple[Terms, ...]) -> RiskEngineConfi
     The engine applies its notional limit to exits too, so it leaves room for a position that
     has grown in value.
     """
-    largest = int(limits.max_order_notional * _EXIT_HEADROOM)
+    largest = math.ceil(limits.max_order_notional * _EXIT_HEADROOM)
     rate = limits.max_open_plans * _ORDERS_PER_PLAN
     return RiskEngineConfig(
         max_order_submit_rate=f"{rate}/00:00:01",

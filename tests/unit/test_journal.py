@@ -1,0 +1,173 @@
+"""The run folder: whole or not there; the journal: read as written, or found out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from morningstar_strategy.core.records import Kind, Record, to_line
+from morningstar_strategy.journal import (
+    JOURNAL,
+    MANIFEST,
+    Journal,
+    JournalError,
+    RunFolder,
+    journal_digest,
+    read_records,
+    verify,
+    write_json,
+)
+
+
+def record(ts_event: int) -> Record:
+    return Record(
+        ts_event=ts_event, kind=Kind.FILL, instrument_id="X.Y", fields={"price": f"{ts_event}.0"}
+    )
+
+
+RECORDS = [record(n) for n in range(1, 6)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write a journal of five records with its manifest."""
+    with Journal(tmp_path / JOURNAL) as journal:
+        for told in RECORDS:
+            journal.append(told)
+    write_json(tmp_path / MANIFEST, {"journal_sha256": journal_digest(tmp_path)})
+    return tmp_path
+
+
+def test_what_is_appended_is_read_back_in_order(folder: Path) -> None:
+    assert list(read_records(folder)) == RECORDS
+    assert verify(folder) == 5
+
+
+def test_an_empty_journal_is_a_journal(tmp_path: Path) -> None:
+    with Journal(tmp_path / JOURNAL):
+        pass
+    assert list(read_records(tmp_path)) == []
+
+
+def test_a_journal_that_exists_is_not_written_over(folder: Path) -> None:
+    before = (folder / JOURNAL).read_bytes()
+    with pytest.raises(FileExistsError), Journal(folder / JOURNAL):
+        pass
+    assert (folder / JOURNAL).read_bytes() == before
+
+
+def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / JOURNAL)
+    with pytest.raises(JournalError, match=r"journal.jsonl is not open"):
+        journal.append(RECORDS[0])
+    with journal:
+        journal.append(RECORDS[0])
+    with pytest.raises(JournalError, match=r"journal.jsonl is not open"):
+        journal.append(RECORDS[1])
+    assert list(read_records(tmp_path)) == RECORDS[:1]
+
+
+def test_what_was_written_before_an_error_is_on_disk(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), Journal(tmp_path / JOURNAL) as journal:
+        journal.append(RECORDS[0])
+        raise RuntimeError
+    assert list(read_records(tmp_path)) == RECORDS[:1]
+
+
+def test_a_changed_number_is_found_by_the_digest(folder: Path) -> None:
+    path = folder / JOURNAL
+    path.write_text(path.read_text().replace('"price":"3.0"', '"price":"3.1"'))
+    with pytest.raises(JournalError, match=r"journal.jsonl has digest \w{64}, manifest"):
+        verify(folder)
+
+
+@pytest.mark.parametrize(
+    "line", [b"not a record\n", b'{"ts_event":3}\n', b"\xff\xfe\n", b"\n", b"\x00\n"]
+)
+def test_a_line_that_is_no_record_is_found_by_its_number(folder: Path, line: bytes) -> None:
+    path = folder / JOURNAL
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], line, *lines[3:]]))
+    with pytest.raises(JournalError, match=r"journal.jsonl line 3: "):
+        list(read_records(folder))
+    with pytest.raises(JournalError, match=r"journal.jsonl line 3: "):
+        verify(folder)
+
+
+def test_lines_lost_added_and_swapped_are_found(folder: Path) -> None:
+    path = folder / JOURNAL
+    lines = path.read_bytes().splitlines(keepends=True)
+    extra = (to_line(record(9)) + "\n").encode()
+    for changed in (lines[:-1], [*lines, extra], [lines[1], lines[0], *lines[2:]]):
+        path.write_bytes(b"".join(changed))
+        with pytest.raises(JournalError, match="has digest"):
+            verify(folder)
+
+
+def test_a_journal_cut_inside_its_last_line_is_found(folder: Path) -> None:
+    path = folder / JOURNAL
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(JournalError, match=r"journal.jsonl line 5: "):
+        verify(folder)
+
+
+def test_a_folder_without_a_journal_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match=r"has no journal.jsonl"):
+        list(read_records(tmp_path))
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "7", "{}", '{"journal_sha256": null}'])
+def test_a_manifest_that_does_not_vouch_is_refused(folder: Path, text: str | None) -> None:
+    path = folder / MANIFEST
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    with pytest.raises(JournalError):
+        verify(folder)
+
+
+# ---------------------------------------------------------------- run folders
+
+
+def test_a_run_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "runs", "one") as partial:
+        (partial / "file").write_text("x")
+        assert not (tmp_path / "runs" / "one").exists()
+    assert (tmp_path / "runs" / "one" / "file").read_text() == "x"
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_a_run_that_fails_or_is_interrupted_leaves_nothing(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    with pytest.raises(error), RunFolder(tmp_path / "runs", "one") as partial:
+        (partial / "file").write_text("x")
+        raise error
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_folder_that_exists_is_refused_and_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "one"
+    kept.mkdir()
+    (kept / "file").write_text("old")
+    with pytest.raises(JournalError, match="exists already"), RunFolder(tmp_path, "one"):
+        pass
+    assert (kept / "file").read_text() == "old"
+
+
+def test_what_a_killed_run_left_is_swept_away(tmp_path: Path) -> None:
+    left = tmp_path / ".one.partial"
+    left.mkdir()
+    (left / "rubbish").write_text("x")
+    with RunFolder(tmp_path, "one") as partial:
+        assert list(partial.iterdir()) == []
+
+
+def test_json_is_written_readably_and_in_order(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": 1, "a": [1.5, None]})
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == {"a": [1.5, None], "b": 1}
+    assert text.index('"a"') < text.index('"b"')
+    assert text.endswith("}\n")
