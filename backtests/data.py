@@ -1,5 +1,6 @@
 """What a backtest reads from the catalog, checked before anything is written."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,14 +103,7 @@ def nanoseconds(moment: datetime | None) -> int | None:
 
 def _first_from(bars: Sequence[Bar], start: int) -> int:
     """Find the first bar that opens at `start` or later: it closes after it."""
-    low, high = 0, len(bars)
-    while low < high:
-        middle = (low + high) // 2
-        if bars[middle].ts_event <= start:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return bisect_right(bars, start, key=lambda bar: bar.ts_event)
 
 
 def _settling(rate: FundingRateUpdate) -> FundingRateUpdate:

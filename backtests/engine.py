@@ -130,7 +130,7 @@ def add_venue(engine: BacktestEngine, settings: Settings, terms: tuple[Terms, ..
         terms[0].instrument_id.venue,
         OmsType.NETTING,
         AccountType.MARGIN,
-        [Money(float(settings.capital), currency)],
+        [Money.from_decimal(settings.capital, currency)],
         base_currency=currency,
         default_leverage=venue.leverage,
         fill_model=OwnPriceFillModel(),

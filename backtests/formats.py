@@ -6,7 +6,18 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["MISSING", "amount", "days", "duration", "fraction", "moment", "money", "ratio", "tone"]
+__all__ = [
+    "MISSING",
+    "amount",
+    "days",
+    "duration",
+    "fraction",
+    "moment",
+    "money",
+    "ratio",
+    "shortened",
+    "tone",
+]
 
 MISSING: Final = "n/a"
 _MINUS: Final = "\u2212"
@@ -69,6 +80,11 @@ def duration(seconds: float | None) -> str:
 def days(count: float) -> str:
     """Write a number of days."""
     return f"{count:,.1f} days" if count < 10 else f"{count:,.0f} days"
+
+
+def shortened(text: str, length: int) -> str:
+    """Cut a text to a length; an ellipsis says so."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def tone(value: Decimal | float | None) -> str:

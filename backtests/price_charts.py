@@ -121,5 +121,5 @@ def _hover(fill: FillMark, plan: PlanRow | None) -> str:
         reason = plan.planned_reason
     else:
         reason = f"plan net {formats.money(plan.net, signed=True)} · {plan.end_reason}"
-    short = reason if len(reason) <= _MAX_REASON else f"{reason[: _MAX_REASON - 1]}…"
+    short = formats.shortened(reason, _MAX_REASON)
     return f"{said}<br>{escape(short)}" if short else said

@@ -1,6 +1,5 @@
 """A progress bar that follows the engine's clock."""
 
-from types import TracebackType
 from typing import Any, Final, Self
 
 from rich.console import Console
@@ -34,12 +33,7 @@ class RunProgress:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._progress.stop()
 
     def show(self, description: str, share: float) -> None:

@@ -1,7 +1,7 @@
 """One backtest from settings to run folder."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -76,13 +76,9 @@ def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
                 finished = _report(settings, data, outcome, manifest, folder)
         except JournalError as e:
             raise BacktestError(f"{e}") from e
-    return Finished(
-        folder=settings.runs / name,
-        title=finished.title,
-        head_lines=finished.head_lines,
-        report=finished.report,
-        document=finished.document,
-    )
+        except OSError as e:
+            raise BacktestError(f"runs folder {settings.runs} cannot be written: {e}") from e
+    return replace(finished, folder=settings.runs / name)
 
 
 def _report(

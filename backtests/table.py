@@ -69,7 +69,6 @@ def _denials(report: Report) -> Table:
     table.add_column("Times", justify="right")
     table.add_column("First reason")
     for denial in report.denials:
-        reason = denial.example
-        short = reason if len(reason) <= _REASON else f"{reason[: _REASON - 1]}…"
-        table.add_row(Text(denial.rule), f"{denial.count:,}", Text(short))
+        reason = formats.shortened(denial.example, _REASON)
+        table.add_row(Text(denial.rule), f"{denial.count:,}", Text(reason))
     return table

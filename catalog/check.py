@@ -156,8 +156,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="catalog/check.py",
         description=__doc__,
-        epilog="Exit 1 on faults: gaps, duplicates, order, ohlc, precision. Zero volume and stale "
-        "runs are warnings.",
+        epilog="Exit 1 on faults: gaps, duplicates, order, off the grid, ohlc, negative volume, "
+        "crossed, precision, instrument. Zero volume and stale runs are warnings.",
     )
     parser.add_argument("--catalog", type=Path, default=Path("data/catalog"), metavar="FOLDER")
     parser.add_argument("--instruments", nargs="+", default=[], metavar="ID", help="only these")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -15,8 +14,7 @@ import pyarrow.parquet as pq
 from catalog.decimals import FloatArray
 from catalog.errors import CatalogError
 from catalog.kinds import BARS, FUNDING, QUOTES, TIME, TRADES, Kind
-
-type IntArray = npt.NDArray[np.int64]
+from catalog.merging import IntArray
 
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "ts": ("ts", "ts_event", "timestamp", "time", "open_time", "datetime", "date"),
@@ -31,7 +29,10 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "side": ("side", "aggressor_side", "taker_side"),
     "trade_id": ("trade_id", "id"),
 }
-_SIDES: Final = {"buy": "BUY", "buyer": "BUY", "b": "BUY", "sell": "SELL", "seller": "SELL"}
+_SIDES: Final = {
+    **dict.fromkeys(("buy", "buyer", "b"), "BUY"),
+    **dict.fromkeys(("sell", "seller", "s"), "SELL"),
+}
 _UNIT_LIMITS: Final = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))  # s, ms, us as ns
 
 

@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catalog.decimals import FIXED
 from catalog.kinds import SECOND_NS
 from catalog.merging import IntArray
 
 type BoolArray = npt.NDArray[np.bool_]
+
+_ZERO: Final = pa.scalar(0, FIXED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +96,15 @@ def sane_bars(table: pa.Table, ts: IntArray) -> list[Finding]:
         pc.and_(pc.less_equal(low, table[name]), pc.less_equal(table[name], high))
         for name in ("open", "close")
     ]
-    zero = pa.scalar(0, pa.decimal128(38, 16))
-    good = pc.and_(pc.and_(*inside), pc.greater(low, zero))
+    good = pc.and_(pc.and_(*inside), pc.greater(low, _ZERO))
     return found("ohlc", mask(pc.invert(good)), ts) + found(
-        "negative volume", mask(pc.less(table["volume"], zero)), ts
+        "negative volume", mask(pc.less(table["volume"], _ZERO)), ts
     )
 
 
 def quiet(table: pa.Table, ts: IntArray, tolerance: Tolerance) -> list[Finding]:
     """Find bars without volume and long runs of bars without movement: warnings."""
-    zero = mask(pc.equal(table["volume"], pa.scalar(0, pa.decimal128(38, 16))))
+    zero = mask(pc.equal(table["volume"], _ZERO))
     same = mask(pc.equal(table["high"], table["low"]))
     close = table["close"].combine_chunks()
     still = np.r_[False, mask(pc.equal(close[1:], close[:-1])) & same[1:]]

@@ -15,11 +15,12 @@ from rich.progress import track
 from rich.table import Table
 
 from catalog import columns
-from catalog.columns import IntArray, Rows
+from catalog.columns import Rows
 from catalog.decimals import from_floats, infer_precision
 from catalog.errors import CatalogError
 from catalog.instruments import Definition, decimals, split_pair, standard_fees, step
 from catalog.kinds import BARS, FUNDING, QUOTES, SECOND_NS, TRADES, Kind
+from catalog.merging import IntArray
 from catalog.sources import Aside, Source, find
 from catalog.store import (
     Merge,

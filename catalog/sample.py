@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from catalog.decimals import from_floats
+from catalog.decimals import FloatArray, from_floats
 from catalog.errors import CatalogError
 from catalog.instruments import Definition, decimals, standard_fees
 from catalog.store import (
@@ -25,8 +24,6 @@ from catalog.store import (
     write_funding,
     write_instruments,
 )
-
-type FloatArray = npt.NDArray[np.float64]
 
 START_NS: Final = 1_704_067_200_000_000_000  # 2024-01-01 00:00 UTC
 INTERVAL: Final = "5m"

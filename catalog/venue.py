@@ -266,12 +266,17 @@ def definition(venue: str, market: Mapping[str, Any]) -> Definition:
         tick=Decimal(str(market["precision"]["price"])),
         lot=Decimal(str(market["precision"]["amount"])),
         fees=Fees(
-            maker=_number(market["maker"]) or usual.maker,
-            taker=_number(market["taker"]) or usual.taker,
+            maker=_fee(market["maker"], usual.maker),
+            taker=_fee(market["taker"], usual.taker),
         ),
         min_notional=_number(limits["cost"]["min"]),
         min_quantity=_number(limits["amount"]["min"]),
     )
+
+
+def _fee(told: object, usual: Decimal) -> Decimal:
+    """Take the venue's own rate, zero included, the usual one only where it tells none."""
+    return usual if told is None else Decimal(str(told))
 
 
 def _number(value: object) -> Decimal | None:

@@ -7,8 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,11 +16,10 @@ from catalog.errors import CatalogError
 from catalog.files import merge_rows, pieces, read_piece, replace_files
 from catalog.instruments import Definition, build, decimals, definition_of, step
 from catalog.kinds import BARS, FUNDING, PRICED, QUOTES, TIME, TRADES, Kind, instrument_of
-from catalog.merging import Merge, in_order
+from catalog.merging import IntArray, Merge, in_order
 
 SYNTHETIC_MARK: Final = "SYNTHETIC.json"
 
-type IntArray = npt.NDArray[np.int64]
 type Columns = Mapping[str, pa.Array]
 
 

@@ -231,8 +231,8 @@ class MorningstarStrategy(Strategy):
 
     def _can_wait(self, ledger: Ledger, role: Role) -> bool:
         """Leave a partial exit to the next bar where the venue cuts the other exits itself."""
-        exited = role is not Role.ENTRY
-        return exited and ledger.open_quantity > 0 and self._mandate.style.shrinks_exits
+        stays = role is not Role.ENTRY and not ledger.called_off
+        return stays and ledger.open_quantity > 0 and self._mandate.style.shrinks_exits
 
     def _refuse_stray_fill(self, event: OrderFilled) -> None:
         """Close a fill that belongs to no open plan: nothing may stay unprotected."""

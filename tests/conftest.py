@@ -10,7 +10,7 @@ _QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("quick", max_examples=50, deadline=None, suppress_health_check=_QUIET)
 settings.register_profile("ci", max_examples=500, deadline=None, suppress_health_check=_QUIET)
 settings.register_profile(
-    "nightly", max_examples=13_000, deadline=None, suppress_health_check=_QUIET
+    "nightly", max_examples=10_000, deadline=None, suppress_health_check=_QUIET
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import yaml
 from pydantic import ValidationError
@@ -13,6 +14,9 @@ from morningstar_strategy.settings.schema import Settings
 __all__ = ["SettingsError", "dump_settings", "load_settings", "settings_digest"]
 
 type Tree = dict[str, object]
+
+# The parser lets a month 13 and brackets without end through as errors of their own
+_NOT_YAML: Final = (yaml.YAMLError, ValueError, RecursionError)
 
 
 class SettingsError(ValueError):
@@ -55,7 +59,7 @@ def _read(path: Path, *, seen: tuple[Path, ...]) -> Tree:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as e:
         raise SettingsError(f"settings file {path} cannot be read: {e.strerror}") from e
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
+    except _NOT_YAML as e:
         raise SettingsError(f"settings file {path} is not YAML: {_first_line(e)}") from e
     tree: object = {} if loaded is None else loaded
     if not isinstance(tree, dict):
@@ -87,7 +91,7 @@ def _set(tree: Tree, override: str) -> None:
         raise SettingsError(f"--set takes a.b=c, was {override!r}")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as e:
+    except _NOT_YAML as e:
         raise SettingsError(f"value of --set {name} is not YAML: {_first_line(e)}") from e
     node: object = tree
     for parent in parents:

@@ -215,3 +215,23 @@ def test_what_of_a_partly_filled_entry_still_waits_expires() -> None:
     decision = limit_policy(entry_expiry_secs=600)
     model_used = rig(told, {1: 1}, decision=decision, options={"fill_model": model})
     assert fills(model_used.run()) == [(2, "entry", "BUY", "0.300", "990.0")]
+
+
+@pytest.mark.parametrize("shrinks", [True, False], ids=["shrinks", "stays"])
+def test_what_fills_after_a_refused_stop_was_closed_is_closed_in_the_same_moment(
+    *, shrinks: bool
+) -> None:
+    model = PartFillModel(["0.200", "0.300", "0.500"])
+    used = rig(
+        [F, F, (1000, 1000, 960, 965), flat(965), F],
+        {1: 1},
+        decision=limit_policy(),
+        style=VenueStyle(link_stop=False, shrinks_exits=shrinks),
+        options={"fill_model": model, "reject_stop_orders": True},
+    )
+    told = fills(used.run())
+    assert {bar for bar, *_ in told} == {2}
+    signed = [Decimal(q) * (1 if side == "BUY" else -1) for _, _, side, q, _ in told]
+    assert sum(signed) == 0
+    assert len(signed) > 2
+    assert left_over(used) == []

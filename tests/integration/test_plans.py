@@ -177,10 +177,12 @@ def test_stop_and_targets_inside_one_bar_never_turn_the_position(side: int) -> N
     assert [state for _, state in plans(used.recorder.records)] == ["PENDING", "ACTIVE", "CLOSED"]
 
 
-def test_in_a_bar_with_both_the_high_comes_first() -> None:
-    told: list[Ohlc] = [F, F, (1000, 1060, 970, 990), F]
-    assert fills(rig(told, {1: 1}).run())[-1][1] == "target"
-    assert fills(rig(mirrored(told), {1: -1}).run())[-1][1] == "stop"
+@both_sides
+def test_in_a_bar_with_both_the_nearer_extreme_comes_first(side: int) -> None:
+    _, told = play(side, [F, F, (1000, 1060, 970, 990), F], {1: 1})
+    assert told[1:] == [(2, "stop", "SELL", "1.000", "980.0")]
+    _, told = play(side, [F, F, (1000, 1060, 930, 990), F], {1: 1})
+    assert told[1:] == [(2, "target", "SELL", "1.000", "1040.0")]
 
 
 @both_sides

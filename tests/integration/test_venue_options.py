@@ -11,9 +11,12 @@ from nautilus_trader.model import Bar, OrderSide, Quantity, StrategyId
 from nautilus_trader.trading import Strategy, StrategyConfig
 
 from backtests import engine as root
+from backtests.data import load_market_data
 from backtests.errors import BacktestError
 from backtests.session import run_backtest
+from catalog.writers import write_funding
 from morningstar_strategy.core.bars import FloatArray
+from morningstar_strategy.core.features import WARMUP
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record
@@ -21,6 +24,7 @@ from morningstar_strategy.core.review import Review, ReviewRequest
 from morningstar_strategy.journal import Journal, read_records
 from morningstar_strategy.settings.schema import DataSettings, Settings, VenueSettings
 from morningstar_strategy.settings.wiring import engine_risk, terms_of
+from tests.catalogs import BTC, JANUARY_NS, STEP_NS, new, steady
 from tests.harness.market import ScriptedPredictor, bar_type, perpetual
 from tests.harness.runs import of_kind
 from tests.integration.composed import Composed, market
@@ -126,6 +130,47 @@ def test_fees_that_nobody_tells_are_refused(composed: Composed) -> None:
     venue = VenueSettings(maker_fee_percent=None, taker_fee_percent=Decimal(0))
     with pytest.raises(BacktestError, match=r"maker_fee of BTCUSDT-PERP.BINANCE"):
         composed.run(settings_of(venue=venue), market([F] * 4))
+
+
+# ---------------------------------------------------------------- how a bar is walked
+
+
+@pytest.mark.parametrize(
+    ("side", "high", "low", "role"),
+    [
+        (1, 1060, 970, "stop"),
+        (1, 1060, 930, "target"),
+        (-1, 1060, 930, "stop"),
+        (-1, 1060, 935, "stop"),
+        (-1, 1070, 935, "target"),
+    ],
+)
+def test_in_a_bar_with_both_the_nearer_extreme_comes_first(
+    composed: Composed, side: int, high: float, low: float, role: str
+) -> None:
+    composed.at = {1: side}
+    records = composed.run(settings_of(), market([F, F, (1000, high, low, 990), F]))
+    assert [told[1] for told in fills(records)] == ["entry", role]
+
+
+# ---------------------------------------------------------------- funding is an option
+
+
+@pytest.mark.parametrize("funding", [True, False])
+def test_rates_are_loaded_as_settlements_only_where_they_are_asked_for(
+    tmp_path: Path, *, funding: bool
+) -> None:
+    root = new(tmp_path / "catalog", steady(WARMUP + 20))
+    times = np.array([JANUARY_NS + n * STEP_NS for n in (5, WARMUP + 10)], dtype=np.int64)
+    write_funding(root, BTC, times, [Decimal("0.01"), Decimal("-0.02")], interval_minutes=480)
+    data = DataSettings(catalog=root, instruments=(BTC,))
+    (loaded,) = load_market_data(data, funding=funding)
+    told = [(rate.ts_event, rate.next_funding_ns, rate.rate) for rate in loaded.funding]
+    settled = [
+        (int(ns), int(ns), rate)
+        for ns, rate in zip(times, (Decimal("0.01"), Decimal("-0.02")), strict=True)
+    ]
+    assert told == (settled if funding else [])
 
 
 # ---------------------------------------------------------------- what fails

@@ -68,9 +68,13 @@ def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_written_before_an_error_is_on_disk(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), Journal(tmp_path / JOURNAL) as journal:
-        journal.append(RECORDS[0])
-        raise RuntimeError
+    def fail() -> None:
+        with Journal(tmp_path / JOURNAL) as journal:
+            journal.append(RECORDS[0])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert list(read_records(tmp_path)) == RECORDS[:1]
 
 
@@ -142,9 +146,13 @@ def test_a_run_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_run_that_fails_or_is_interrupted_leaves_nothing(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
-    with pytest.raises(error), RunFolder(tmp_path / "runs", "one") as partial:
-        (partial / "file").write_text("x")
-        raise error
+    def fail() -> None:
+        with RunFolder(tmp_path / "runs", "one") as partial:
+            (partial / "file").write_text("x")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert list((tmp_path / "runs").iterdir()) == []
 
 

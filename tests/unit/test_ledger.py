@@ -9,6 +9,10 @@ from morningstar_strategy.core.ledger import Fill, Ledger, OrderRef, Role
 from morningstar_strategy.core.state import Active, Outcome, Pending, Plan
 
 
+def exact(*numbers: int) -> tuple[Decimal, ...]:
+    return tuple(Decimal(number) for number in numbers)
+
+
 def opened(direction: Direction = Direction.LONG) -> Ledger:
     sign = direction.sign
     setup = TradeSetup(
@@ -48,8 +52,8 @@ def fill(order_id: str, quantity: str, price: str, *, fee: str = "0", ts_event: 
 def test_a_new_ledger_is_pending_and_knows_its_orders() -> None:
     ledger = opened()
     assert isinstance(ledger.trade, Pending)
-    assert (ledger.open_quantity, ledger.stop_price) == (0, 90)
-    assert ledger.target_prices == (110, 120)
+    assert (ledger.open_quantity, ledger.stop_price) == exact(0, 90)
+    assert ledger.target_prices == exact(110, 120)
     assert ledger.entry_ref.order_id == "E"
     assert ledger.ref("T1") == OrderRef(
         order_id="T1", role=Role.TARGET, quantity=Decimal(5), index=1
@@ -60,11 +64,11 @@ def test_a_new_ledger_is_pending_and_knows_its_orders() -> None:
 def test_the_first_fill_activates_and_the_next_averages() -> None:
     ledger = opened().filled(fill("E", "4", "99", ts_event=5))
     assert isinstance(ledger.trade, Active)
-    assert (ledger.trade.opened_ns, ledger.trade.entry_price) == (5, 99)
+    assert (ledger.trade.opened_ns, ledger.trade.entry_price) == (5, Decimal(99))
     ledger = ledger.filled(fill("E", "6", "100", ts_event=9))
     assert isinstance(ledger.trade, Active)
     assert ledger.trade.entry_price == Decimal("99.6")
-    assert (ledger.trade.opened_ns, ledger.trade.open_quantity) == (5, 10)
+    assert (ledger.trade.opened_ns, ledger.trade.open_quantity) == (5, Decimal(10))
 
 
 @pytest.mark.parametrize(("direction", "sign"), [(Direction.LONG, 1), (Direction.SHORT, -1)])
@@ -78,10 +82,10 @@ def test_a_plan_in_parts_ends_with_their_sum(direction: Direction, sign: int) ->
         ledger = ledger.filled(booked)
     ended = ledger.ended(now_ns=7, entry_rejected=False)
     assert (ended.outcome, ended.reason) == (Outcome.CLOSED, "stop")
-    assert (ended.entry_price, ended.exit_price) == (100, 100)
-    assert (ended.gross_pnl, ended.quantity) == (0, 10)
+    assert (ended.entry_price, ended.exit_price) == exact(100, 100)
+    assert (ended.gross_pnl, ended.quantity) == exact(0, 10)
     assert ended.fees == Decimal("1.03")
-    assert ledger.target_filled == (5, 0)
+    assert ledger.target_filled == exact(5, 0)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +142,8 @@ def test_a_fill_after_the_plan_was_called_off_is_closing_at_once() -> None:
 def test_new_targets_begin_with_nothing_filled_and_may_be_below_the_entry() -> None:
     ledger = opened().filled(fill("E", "10", "100")).filled(fill("T0", "5", "110"))
     ledger = ledger.adjusted(Decimal(95), (Decimal(97), Decimal(98), Decimal(99)))
-    assert (ledger.stop_price, ledger.target_prices) == (95, (97, 98, 99))
-    assert ledger.target_filled == (0, 0, 0)
+    assert (ledger.stop_price, *ledger.target_prices) == exact(95, 97, 98, 99)
+    assert ledger.target_filled == exact(0, 0, 0)
     assert sum(ledger.fractions) == 1
     assert ledger.open_quantity == 5
 
@@ -147,8 +151,8 @@ def test_new_targets_begin_with_nothing_filled_and_may_be_below_the_entry() -> N
 def test_only_a_stop_moves_where_no_targets_are_said() -> None:
     ledger = opened().filled(fill("E", "10", "100")).filled(fill("T0", "5", "110"))
     moved = ledger.adjusted(Decimal(95), ())
-    assert (moved.stop_price, moved.target_prices) == (95, (110, 120))
-    assert moved.target_filled == (5, 0)
+    assert (moved.stop_price, *moved.target_prices) == exact(95, 110, 120)
+    assert moved.target_filled == exact(5, 0)
 
 
 def test_exits_that_overrun_the_entry_leave_less_than_nothing() -> None:

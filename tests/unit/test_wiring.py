@@ -1,0 +1,117 @@
+"""Settings become the actors and the strategy that they describe."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from nautilus_trader.model import Currency, InstrumentId
+
+from morningstar_strategy.actors.journaling import JournalActor
+from morningstar_strategy.actors.prediction import PredictionActor
+from morningstar_strategy.actors.supervision import SupervisionActor
+from morningstar_strategy.core.decision import DecisionPolicy
+from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.faults import Faults, guarded
+from morningstar_strategy.journal import Journal
+from morningstar_strategy.orders import VenueStyle
+from morningstar_strategy.settings.schema import PredictorSettings, Settings, VenueSettings
+from morningstar_strategy.settings.wiring import make_components, make_predictor, terms_of
+from morningstar_strategy.strategy import Mandate
+from tests.harness.market import bar_type, perpetual
+
+STYLE = VenueStyle(link_stop=True, shrinks_exits=True)
+COSTS = VenueSettings(
+    maker_fee_percent=Decimal("0.02"),
+    taker_fee_percent=Decimal("0.05"),
+    slippage_percent=Decimal("0.03"),
+)
+
+
+def test_terms_are_the_instruments_at_the_venues_costs() -> None:
+    terms = terms_of(perpetual(), bar_type(), COSTS)
+    assert terms.instrument_id == InstrumentId.from_str("BTCUSDT-PERP.BINANCE")
+    assert (terms.tick, terms.lot) == (Decimal("0.1"), Decimal("0.001"))
+    assert (terms.min_quantity, terms.min_notional) == (Decimal("0.001"), Decimal(0))
+    assert (terms.maker_fee, terms.taker_fee) == (Decimal("0.0002"), Decimal("0.0005"))
+    assert terms.slippage == Decimal("0.0003")
+    assert terms.can_short
+    assert terms.quote_currency == "USDT"
+
+
+def test_a_market_of_the_terms_carries_them_all() -> None:
+    terms = terms_of(perpetual(), bar_type(), COSTS)
+    market = terms.market(Decimal(1000), 7)
+    assert (market.price, market.ts_price, market.instrument_id) == (
+        Decimal(1000),
+        7,
+        "BTCUSDT-PERP.BINANCE",
+    )
+    for name in ("tick", "lot", "min_quantity", "maker_fee", "taker_fee", "slippage", "can_short"):
+        assert getattr(market, name) == getattr(terms, name)
+
+
+@pytest.mark.parametrize("name", ["maker_fee", "taker_fee"])
+def test_a_fee_that_nobody_tells_is_refused(name: str) -> None:
+    venue = COSTS.model_copy(update={f"{name}_percent": None})
+    with pytest.raises(ValueError, match=f"{name} of BTCUSDT-PERP.BINANCE is neither"):
+        terms_of(perpetual(), bar_type(), venue)
+
+
+def test_components_are_three_actors_and_a_strategy_with_one_box_of_faults(tmp_path: Path) -> None:
+    terms = (terms_of(perpetual(), bar_type(), COSTS),)
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        made = make_components(Settings(), terms=terms, style=STYLE, journal=journal)
+    kinds = [type(actor) for actor in made.actors]
+    assert kinds == [JournalActor, SupervisionActor, PredictionActor]
+    assert all(actor.faults is made.faults for actor in (*made.actors, made.strategy))
+    assert made.model == make_predictor(PredictorSettings()).model
+
+
+def mandate(*bases: str, every: int = 60) -> Mandate:
+    return Mandate(
+        terms=tuple(terms_of(perpetual(base), bar_type(base), COSTS) for base in bases),
+        currency=Currency.from_str("USDT"),
+        decision=DecisionPolicy(),
+        risk=RiskLimits(),
+        style=STYLE,
+        equity_every_secs=every,
+    )
+
+
+def test_a_mandate_is_for_some_instruments_at_a_pace() -> None:
+    assert str(mandate("BTC", "ETH").venue) == "BINANCE"
+    with pytest.raises(ValueError, match="at least one instrument"):
+        mandate()
+    with pytest.raises(ValueError, match="equity_every_secs must be positive, was 0"):
+        mandate("BTC", every=0)
+
+
+class Part:
+    """Something with callbacks."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.calls: list[int] = []
+
+    @guarded
+    def on_number(self, number: int) -> None:
+        """Take a number; zero is a fault."""
+        self.calls.append(1 // number)
+
+
+def test_faults_keep_what_callbacks_raise_and_raise_the_first() -> None:
+    part = Part()
+    part.on_number(1)
+    part.faults.raise_first()
+    assert not part.faults
+    with pytest.raises(ZeroDivisionError):
+        part.on_number(0)
+    assert part.faults
+    with pytest.raises(ZeroDivisionError):
+        part.on_number(0)
+    part.on_number(1)
+    first, second = part.faults.errors
+    assert first is not second
+    with pytest.raises(ZeroDivisionError) as e:
+        part.faults.raise_first()
+    assert e.value is first
