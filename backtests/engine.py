@@ -47,14 +47,7 @@ def run_engine(
     progress: RunProgress | None = None,
 ) -> Outcome:
     """Run the engine over the data, writing the journal; raise what a callback raised."""
-    terms = _terms(settings, data)
-    components = make_components(
-        settings,
-        terms=terms,
-        style=simulated_style(settings.venue),
-        journal=journal,
-        history={d.bar_type: d.history for d in data},
-    )
+    terms, components = _wire(settings, data, journal)
     engine = _engine(settings, terms)
     try:
         add_venue(engine, settings, terms)
@@ -70,9 +63,19 @@ def run_engine(
         engine.dispose()
 
 
-def _terms(settings: Settings, data: tuple[MarketData, ...]) -> tuple[Terms, ...]:
+def _wire(
+    settings: Settings, data: tuple[MarketData, ...], journal: Journal
+) -> tuple[tuple[Terms, ...], Components]:
+    """Wire terms and components; raise BacktestError where settings and catalog do not fit."""
     try:
-        return tuple(terms_of(d.instrument, d.bar_type, settings.venue) for d in data)
+        terms = tuple(terms_of(d.instrument, d.bar_type, settings.venue) for d in data)
+        return terms, make_components(
+            settings,
+            terms=terms,
+            style=simulated_style(settings.venue),
+            journal=journal,
+            history={d.bar_type: d.history for d in data},
+        )
     except ValueError as e:
         raise BacktestError(f"{e}") from e
 

@@ -140,7 +140,8 @@ class Orders:
     def _tend_once(self, name: str, terms: Terms) -> None:
         ledger = self.book[name]
         entry = self._order(ledger.entry_ref)
-        if ledger.called_off or ledger.exited > 0:
+        expired = ledger.rest_has_expired(self._strategy.clock.timestamp_ns())
+        if ledger.called_off or ledger.exited > 0 or expired:
             self._cancel(entry)
         if ledger.open_quantity > 0:
             bracket = self._bracket(ledger, terms)

@@ -10,7 +10,7 @@ from nautilus_trader.trading import Strategy, StrategyConfig
 
 from morningstar_strategy.core.commands import DoNothing
 from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle
-from morningstar_strategy.core.ledger import Fill, Ledger, Role
+from morningstar_strategy.core.ledger import Ledger, Role
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.records import (
     Kind,
@@ -32,6 +32,7 @@ from morningstar_strategy.core.risk import (
 )
 from morningstar_strategy.core.state import Active, Flat, Pending
 from morningstar_strategy.faults import Faults, guarded
+from morningstar_strategy.fills import of_fill, read_fill
 from morningstar_strategy.memory import MemoryFile, RiskWatch
 from morningstar_strategy.orders import Orders, VenueStyle
 from morningstar_strategy.snapshot import Reader, Terms
@@ -219,9 +220,9 @@ class MorningstarStrategy(Strategy):
         if ledger is None or ref is None:
             self._refuse_stray_fill(event)
             return
-        fill = self._fill(event)
+        fill = read_fill(event, slippage_charged=self._mandate.style.slippage_charged)
         booked = self._orders.book[name] = ledger.filled(fill)
-        self._tell(Kind.FILL, event.ts_event, name, _fill_fields(fill, booked, ref.role, event))
+        self._record(of_fill(fill, event, role=ref.role, plan_id=booked.plan.order_id))
         if isinstance(ledger.trade, Pending) and isinstance(booked.trade, Active):
             self._record(of_plan(booked.trade, ts_event=event.ts_event))
         if self._can_wait(booked, ref.role):
@@ -237,26 +238,10 @@ class MorningstarStrategy(Strategy):
     def _refuse_stray_fill(self, event: OrderFilled) -> None:
         """Close a fill that belongs to no open plan: nothing may stay unprotected."""
         name, order_id = event.instrument_id.value, event.client_order_id.value
-        self.log.error(f"Fill of {order_id} on {name} belongs to no open plan: closing it")
+        self.log.warning(f"Fill of {order_id} on {name} belongs to no open plan: closing it")
         fields: dict[str, Value] = {"state": "stray fill", "reason": order_id}
         self._tell(Kind.HEALTH, event.ts_event, name, fields)
         self._orders.flatten(self._terms[name])
-
-    def _fill(self, event: OrderFilled) -> Fill:
-        commission = event.commission
-        paid = Decimal(0) if commission is None else commission.as_decimal()
-        quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
-        slippage = Decimal(0)
-        if event.liquidity_side.name == "TAKER":
-            slippage = min(paid, quantity * price * self._mandate.style.slippage_charged)
-        return Fill(
-            order_id=event.client_order_id.value,
-            quantity=quantity,
-            price=price,
-            fee=paid - slippage,
-            slippage=slippage,
-            ts_event=event.ts_event,
-        )
 
     @guarded
     def on_order_accepted(self, event: Any) -> None:
@@ -307,8 +292,20 @@ class MorningstarStrategy(Strategy):
         held = ledger is not None and ledger.open_quantity > 0
         if held and role in (Role.CLOSE, Role.TARGET):
             self._orders.restless.add(name)  # at once it would be refused again, without end
+            self._notice_if_gone(name, event.ts_event)
         else:
             self._tend(name)
+
+    def _notice_if_gone(self, name: str, ts_event: int) -> None:
+        """End a plan whose position has gone without a fill of ours; nothing could close it."""
+        terms = self._terms[name]
+        priced = self._reader.price(terms)
+        if priced is None or self._reader.net_quantity(terms) != 0:
+            return
+        self._orders.book[name] = self._orders.book[name].vanished(priced[0])
+        fields: dict[str, Value] = {"state": "position vanished", "reason": name}
+        self._tell(Kind.HEALTH, ts_event, name, fields)
+        self._tend(name)
 
     def _after(self, event: Any, word: str) -> None:
         name = event.instrument_id.value
@@ -378,20 +375,6 @@ class MorningstarStrategy(Strategy):
 
     def _record(self, record: Record) -> None:
         self.publish_message(RECORD, record)
-
-
-def _fill_fields(fill: Fill, ledger: Ledger, role: Role, event: OrderFilled) -> dict[str, Value]:
-    return {
-        "order_id": fill.order_id,
-        "plan_id": ledger.plan.order_id,
-        "role": role.value,
-        "side": event.order_side.name,
-        "quantity": f"{fill.quantity:f}",
-        "price": f"{fill.price:f}",
-        "fee": f"{fill.fee:f}",
-        "slippage": f"{fill.slippage:f}",
-        "liquidity": event.liquidity_side.name,
-    }
 
 
 __all__ = ["Mandate", "MorningstarStrategy"]

@@ -104,6 +104,13 @@ class Ledger:
         """Give the entry order."""
         return next(ref for ref in self.orders if ref.role is Role.ENTRY)
 
+    def rest_has_expired(self, now_ns: int) -> bool:
+        """Say whether what has not filled of a partly filled entry is too old to wait for."""
+        expires_ns = self.plan.expires_ns
+        if expires_ns is None or now_ns < expires_ns:
+            return False
+        return 0 < self.entered < self.plan.quantity
+
     def ref(self, order_id: str) -> OrderRef | None:
         """Find one of the plan's orders."""
         return next((ref for ref in self.orders if ref.order_id == order_id), None)
@@ -122,6 +129,16 @@ class Ledger:
     def refusing_stop(self) -> "Ledger":
         """Mark that a venue refused the stop, so that the position must be closed."""
         return replace(self, stop_refused=True).calling_off("stop refused")
+
+    def vanished(self, price: Decimal) -> "Ledger":
+        """Book what is open as gone at this price: the venue holds nothing of it any more."""
+        gone = max(self.open_quantity, _ZERO)
+        return replace(
+            self.calling_off("position vanished"),
+            exited=self.exited + gone,
+            exit_value=self.exit_value + gone * price,
+            last_exit=None,
+        )
 
     def adjusted(self, stop: Decimal | None, targets: tuple[Decimal, ...]) -> "Ledger":
         """Move the stop and/or take new targets for what is open, in equal shares."""

@@ -113,7 +113,7 @@ class Settings(Section):
 
     mode: Literal["paper", "backtest"] = "paper"
     capital: Decimal = Field(default=Decimal(10_000), gt=0, lt=Decimal("1e12"))
-    currency: str = "USDT"
+    currency: str = Field(default="USDT", pattern="^[A-Z0-9]{2,10}$")
     runs: Path = Path("runs")
     data: DataSettings = Field(default_factory=DataSettings)
     venue: VenueSettings = Field(default_factory=VenueSettings)

@@ -117,6 +117,7 @@ class Rig:
         """Run to the end of the bars, raise what a callback raised, give the records."""
         options: dict[str, Any] = {
             "reject_stop_orders": False,
+            "bar_adaptive_high_low_ordering": True,
             "fill_model": OwnPriceFillModel(),
             **self.options,
         }

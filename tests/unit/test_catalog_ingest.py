@@ -156,7 +156,7 @@ def test_a_folder_is_ingested_by_names_and_says_what_it_left_aside(
     moments = pa.array([JANUARY_NS, JANUARY_NS + 1], pa.timestamp("ns", "UTC"))
     rates = {"ts": moments, "funding_rate": [0.0001, -1.234e-05]}
     put(folder, "BTCUSDT-funding-binance-perp-202401.parquet", pa.table(rates))
-    trades = {"ts": moments, "price": [1.0, 2.0], "size": [0.5, 1.0], "side": ["buy", "sell"]}
+    trades = {"ts": moments, "price": [1.0, 2.0], "size": [0.5, 1.0], "side": ["buy", "S"]}
     put(folder, "BTCUSDT-trades-binance-perp-202401.parquet", pa.table(trades))
     quotes = {"ts": moments, "bid": [1.0, 2.0], "ask": [1.1, 2.1]}
     quotes |= {"bid_size": [1.0, 0.0], "ask_size": [2.0, 3.0]}

@@ -1,0 +1,50 @@
+"""Reads the engine's fill events: what was filled, and what it cost."""
+
+from decimal import Decimal
+
+from nautilus_trader.model import LiquiditySide, OrderFilled
+
+from morningstar_strategy.core.ledger import Fill, Role
+from morningstar_strategy.core.records import Kind, Record
+
+__all__ = ["of_fill", "read_fill"]
+
+
+def read_fill(event: OrderFilled, *, slippage_charged: Decimal) -> Fill:
+    """Read a fill; `slippage_charged` is the share of notional in a taker's commission.
+
+    A simulated venue charges slippage as part of the commission, a real one nothing of it.
+    """
+    commission = event.commission
+    paid = Decimal(0) if commission is None else commission.as_decimal()
+    quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
+    taker = event.liquidity_side == LiquiditySide.TAKER
+    slippage = min(paid, quantity * price * slippage_charged) if taker else Decimal(0)
+    return Fill(
+        order_id=event.client_order_id.value,
+        quantity=quantity,
+        price=price,
+        fee=paid - slippage,
+        slippage=slippage,
+        ts_event=event.ts_event,
+    )
+
+
+def of_fill(fill: Fill, event: OrderFilled, *, role: Role, plan_id: str) -> Record:
+    """Record a fill of one of a plan's orders."""
+    return Record(
+        ts_event=fill.ts_event,
+        kind=Kind.FILL,
+        instrument_id=event.instrument_id.value,
+        fields={
+            "order_id": fill.order_id,
+            "plan_id": plan_id,
+            "role": role.value,
+            "side": event.order_side.name,
+            "quantity": f"{fill.quantity:f}",
+            "price": f"{fill.price:f}",
+            "fee": f"{fill.fee:f}",
+            "slippage": f"{fill.slippage:f}",
+            "liquidity": event.liquidity_side.name,
+        },
+    )
