@@ -235,6 +235,8 @@ class Orders:
             working_targets=tuple(targets),
             closing=bool(ledger.called_off),
             close_working=close_working,
+            entry_done=self._order(ledger.entry_ref).is_closed,
+            stop_fixed=ledger.stop_fixed,
         )
 
     def _apply(self, change: Change, name: str, terms: Terms) -> None:

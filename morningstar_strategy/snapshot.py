@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from nautilus_trader.common import Cache
-from nautilus_trader.model import BarType, Currency, InstrumentId, Money, Venue
+from nautilus_trader.model import BarType, ClientOrderId, Currency, InstrumentId, Money, Venue
 from nautilus_trader.portfolio import Portfolio
 
 from morningstar_strategy.core.commands import Direction
@@ -134,11 +134,12 @@ class Reader:
             unrealized=Decimal(0) if money is None else money.as_decimal(),
         )
 
-    @staticmethod
-    def _working_entry(ledger: Ledger, price: Decimal, terms: Terms) -> Decimal:
-        left = max(ledger.plan.quantity - ledger.entered, Decimal(0))
-        if ledger.called_off and ledger.entered:
+    def _working_entry(self, ledger: Ledger, price: Decimal, terms: Terms) -> Decimal:
+        """Give what the entry may still add; one being cancelled can fill until it is closed."""
+        entry = self._cache.order(ClientOrderId(ledger.plan.order_id))
+        if entry is not None and entry.is_closed:
             return Decimal(0)
+        left = max(ledger.plan.quantity - ledger.entered, Decimal(0))
         limit = ledger.plan.setup.entry_price
         worst = price * (1 + terms.slippage) if limit is None else max(limit, price)
         return left * worst

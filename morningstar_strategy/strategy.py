@@ -86,6 +86,7 @@ class MorningstarStrategy(Strategy):
         self._mark_due_ns = 0
         self._watch = RiskWatch(limits=mandate.risk, file=memory_file)
         self._idle_reason: dict[str, str] = {}
+        self._level = AccountRisk.SAFE
 
     @guarded
     def on_start(self) -> None:
@@ -121,7 +122,9 @@ class MorningstarStrategy(Strategy):
         if now_ns >= self._observe_due_ns:
             self._observe(now_ns)
         ledger = self._orders.book.get(name)
-        if ledger is not None and name in self._orders.restless:
+        if ledger is not None and (
+            name in self._orders.restless or ledger.rest_has_expired(now_ns)
+        ):
             self._tend(name)
             ledger = self._orders.book.get(name)
         trade = Flat() if ledger is None else ledger.trade
@@ -191,15 +194,19 @@ class MorningstarStrategy(Strategy):
         return equity
 
     def _mark(self, now_ns: int, equity: Decimal) -> None:
-        exposure = self._reader.exposure(self._terms)
+        exposure, risk = self._reader.exposure(self._terms), self._account_risk(now_ns)
         fields: dict[str, Value] = {
             "equity": f"{equity:f}",
             "balance": f"{equity - self._reader.unrealized():f}",
             "exposure": {name: f"{value:f}" for name, value in exposure.items()},
             "drawdown": f"{self._watch.memory.drawdown(equity):.8f}",
-            "risk": self._account_risk(now_ns).value,
+            "risk": risk.value,
         }
         self._tell(Kind.EQUITY, now_ns, "", fields)
+        if risk is not self._level:
+            self._level = risk
+            reason = f"drawdown {self._watch.memory.drawdown(equity):.2%} of the peak"
+            self._tell(Kind.HEALTH, now_ns, "", {"state": f"risk {risk.value}", "reason": reason})
 
     def _account_risk(self, now_ns: int) -> AccountRisk:
         terms, book = self._terms, self._orders.book
@@ -265,8 +272,12 @@ class MorningstarStrategy(Strategy):
 
     @guarded
     def on_order_modify_rejected(self, event: Any) -> None:
-        """Leave the order as it stands; the next bar tries again."""
-        self._tell_order(event, "modify rejected", f"{event.reason}")
+        """Put a second stop where the venue will not enlarge the first."""
+        name = event.instrument_id.value
+        role = self._tell_order(event, "modify rejected", f"{event.reason}")
+        if role is Role.STOP:
+            self._orders.book[name] = self._orders.book[name].fixing_stop()
+            self._tend(name)
 
     @guarded
     def on_order_cancel_rejected(self, event: Any) -> None:

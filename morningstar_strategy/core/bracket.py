@@ -85,6 +85,8 @@ class Bracket:
     working_targets: tuple[WorkingExit | None, ...]
     closing: bool
     close_working: bool
+    entry_done: bool = False  # nothing more can be filled, so the stop need not be larger
+    stop_fixed: bool = False  # the venue has refused to change the stop
 
     @property
     def is_settled(self) -> bool:
@@ -184,15 +186,29 @@ def _stop_changes(bracket: Bracket) -> tuple[Change, ...]:
     first, *spare = bracket.stops
     if not first.settled:
         return ()
-    if first.price != bracket.stop_price or first.quantity < bracket.open_quantity:
+    if bracket.stop_fixed:
+        return _stop_beside(bracket)
+    too_large = bracket.entry_done and first.quantity > bracket.open_quantity
+    if too_large or first.price != bracket.stop_price or first.quantity < bracket.open_quantity:
         return (
             MoveStop(
                 order_id=first.order_id,
-                quantity=max(first.quantity, bracket.open_quantity),
+                quantity=bracket.open_quantity
+                if bracket.entry_done
+                else max(first.quantity, bracket.open_quantity),
                 price=bracket.stop_price,
             ),
         )
     return tuple(CancelExit(order_id=stop.order_id) for stop in spare)
+
+
+def _stop_beside(bracket: Bracket) -> tuple[Change, ...]:
+    """Put a second stop for what a stop that cannot be changed leaves uncovered."""
+    covered = sum((stop.quantity for stop in bracket.stops), Decimal(0))
+    missing = bracket.open_quantity - covered
+    if missing <= 0:
+        return ()
+    return (PlaceStop(quantity=missing, price=bracket.stop_price),)
 
 
 def _close_changes(bracket: Bracket, reason: str) -> tuple[Change, ...]:

@@ -1,7 +1,7 @@
 """When to enter, leave alone, adjust or leave: pure decisions on one assessment."""
 
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -23,6 +23,7 @@ from morningstar_strategy.core.state import Active, Flat, Market, Pending, Snaps
 
 _SECOND: Final = 1_000_000_000
 _HUNDRED: Final = Decimal(100)
+_PERCENT_GRAIN: Final = Decimal("0.0001")
 _EARLY: Final = 1.0 - 1e-9
 
 
@@ -77,6 +78,10 @@ class DecisionPolicy:
         self._check_targets()
 
     def _check_percents(self) -> None:
+        for name in ("stop_percent", "limit_offset_percent", "break_even_after_percent"):
+            percent: Decimal = getattr(self, name)
+            if not percent.is_finite():
+                raise ValueError(f"{name} must be a finite number, was {percent}")
         if not 0 < self.stop_percent < 100:
             raise ValueError(f"stop_percent must be in (0, 100), was {self.stop_percent}")
         if not 0 <= self.limit_offset_percent < 100:
@@ -110,9 +115,19 @@ def decide(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> Tra
     """Choose the command that an assessment calls for in this state."""
     if is_stale(assessment.prediction, now_ns=now.ts_event, policy=policy):
         return DoNothing(reasoning="prediction is stale")
-    proposal = _accepted_proposal(assessment, policy)
-    if proposal is not None:
-        return proposal
+    own = _decide_alone(assessment, now, policy)
+    if isinstance(own, CancelOrder):
+        return own  # nobody's proposal keeps a trade open past our own limits
+    match _accepted_proposal(assessment, policy):
+        case None:
+            return own
+        case DoNothing() as silence:  # opens nothing, but what is open is managed as ever
+            return silence if isinstance(own, PlanTrade) else own
+        case proposal:
+            return proposal
+
+
+def _decide_alone(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> TradeCommand:
     match now.trade:
         case Flat():
             return _decide_flat(assessment, now, policy)
@@ -124,8 +139,14 @@ def decide(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> Tra
 
 def is_idle(assessment: Assessment, trade: Trade, *, now_ns: int, policy: DecisionPolicy) -> bool:
     """Say whether `decide` would do nothing, without a snapshot of the account."""
-    if assessment.review.proposal is not None and policy.accept_proposals:
-        return False
+    match _accepted_proposal(assessment, policy):
+        case None:
+            pass
+        case DoNothing():
+            if isinstance(trade, Flat):
+                return True
+        case _:
+            return False
     match trade:
         case Flat():
             return wanted_direction(assessment, policy) is None
@@ -168,13 +189,19 @@ def signalled(prediction: Prediction) -> Direction | None:
 
 
 def _accepted_proposal(assessment: Assessment, policy: DecisionPolicy) -> TradeCommand | None:
-    """Give the reviewer's own command where it is asked for; a veto does not open a trade."""
+    """Give what the reviewer proposes, at the size it left; a veto never opens a trade."""
     review = assessment.review
     if not policy.accept_proposals:
         return None
-    if review.verdict is Verdict.VETOED and isinstance(review.proposal, PlanTrade):
-        return None
-    return review.proposal
+    match review.proposal:
+        case PlanTrade() as plan:
+            percent = plan.trade_setup.position_size_percent * Decimal(str(review.scale))
+            percent = percent.quantize(_PERCENT_GRAIN, ROUND_DOWN)
+            if percent > 0:
+                return plan.sized(percent)
+            return DoNothing(reasoning="the review left no size")
+        case proposal:
+            return proposal
 
 
 def _opposes(assessment: Assessment, direction: Direction, policy: DecisionPolicy) -> bool:

@@ -62,6 +62,7 @@ class Ledger:
     costs: Decimal = _ZERO
     called_off: str = ""
     stop_refused: bool = False
+    stop_fixed: bool = False
     last_exit: Role | None = None
 
     @classmethod
@@ -129,6 +130,10 @@ class Ledger:
     def refusing_stop(self) -> "Ledger":
         """Mark that a venue refused the stop, so that the position must be closed."""
         return replace(self, stop_refused=True).calling_off("stop refused")
+
+    def fixing_stop(self) -> "Ledger":
+        """Mark that a venue refused to change the stop, so that more cover needs a second one."""
+        return replace(self, stop_fixed=True)
 
     def vanished(self, price: Decimal) -> "Ledger":
         """Book what is open as gone at this price: the venue holds nothing of it any more."""

@@ -41,10 +41,18 @@ def lose(bars: int, *, at: dict[int, int], **changes: Any) -> Rig:
 
 
 def health(records: list[Record]) -> list[tuple[int, str, str]]:
+    """List halts and releases; the levels of risk have a test of their own."""
     return [
         (index_of(r.ts_event), str(r.fields["state"]), str(r.fields["reason"]))
         for r in of_kind(records, Kind.HEALTH)
+        if not str(r.fields["state"]).startswith("risk ")
     ]
+
+
+def test_a_change_of_the_accounts_risk_is_told() -> None:
+    records = lose(9, at={}, risk=DRAWDOWN).run()
+    told = [str(record.fields["state"]) for record in of_kind(records, Kind.HEALTH)]
+    assert told == ["halted", "risk danger"]
 
 
 def test_a_drawdown_halt_is_told_once_and_denies_every_new_plan() -> None:

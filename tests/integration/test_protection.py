@@ -62,12 +62,13 @@ class StingyFillModel(FillModel):
         best_bid: Price | None = None,
         best_ask: Price | None = None,
     ) -> OrderBook | None:
-        if order.order_type == OrderType.STOP_MARKET or order.is_reduce_only:
+        market = best_ask if order.is_buy else best_bid
+        exits_at_market = order.is_reduce_only and order.order_type != OrderType.LIMIT
+        if exits_at_market or market is None:
             return None
         share = self._rng.choice([0.2, 0.5, 1.0])
         lots = max(int(float(order.leaves_qty.as_double()) * share * 1000), 1)
         side = OrderSide.SELL if order.is_buy else OrderSide.BUY
-        market = best_ask if order.is_buy else best_bid
         price = order.price if order.order_type == OrderType.LIMIT else market
         book = OrderBook(instrument.id, BookType.L2_MBP)
         quantity = Quantity.from_str(f"{lots / 1000:.3f}")

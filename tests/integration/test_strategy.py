@@ -88,9 +88,7 @@ def test_another_strategys_fills_are_none_of_ours() -> None:
 
 @pytest.mark.parametrize("at", [{}, {1: 1}], ids=["flat", "active"])
 @pytest.mark.parametrize("side", [OrderSide.BUY, OrderSide.SELL], ids=["buys", "sells"])
-def test_a_fill_of_no_plan_is_flattened_and_a_backtest_ends_loudly(
-    at: Mapping[int, int], side: OrderSide
-) -> None:
+def test_a_fill_of_no_plan_is_flattened_and_told(at: Mapping[int, int], side: OrderSide) -> None:
     foresee: Callable[[Bar], Any] = signals(at)
 
     def stray(bar: Bar) -> Any:
@@ -101,10 +99,8 @@ def test_a_fill_of_no_plan_is_flattened_and_a_backtest_ends_loudly(
         return foresee(bar)
 
     used = rig([F] * 6, at, foresee=stray)
-    with pytest.raises(AssertionError, match="engine stopped"):
-        used.run()
-    told = of_kind(used.recorder.records, Kind.HEALTH)
-    assert {record.fields["state"] for record in told} == {"stray fill"}
+    told = of_kind(used.run(), Kind.HEALTH)
+    assert "stray fill" in {record.fields["state"] for record in told}
     assert list(used.engine.cache.positions_open()) == []
     assert [o for o in used.engine.cache.orders() if not o.is_closed] == []
 
