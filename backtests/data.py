@@ -15,7 +15,7 @@ from morningstar_strategy.core.bars import BarWindow
 from morningstar_strategy.core.features import WARMUP
 from morningstar_strategy.settings.schema import DataSettings
 
-__all__ = ["MarketData", "load_market_data", "nanoseconds", "window"]
+__all__ = ["MarketData", "day_of", "load_market_data", "nanoseconds", "window"]
 
 _WARMUP_SLACK: Final = 1.5  # holes in the data stretch the warm-up
 
@@ -79,7 +79,7 @@ def _load(instrument: Any, data: DataSettings, *, funding: bool) -> MarketData:
 
 def _outside(name: str, data: DataSettings) -> str:
     spans = [
-        f"{_day(series.start_ns)} to {_day(series.end_ns)}"
+        f"{day_of(series.start_ns)} to {day_of(series.end_ns)}"
         for series in store.list_series(data.catalog)
         if series.instrument_id == name and series.interval == data.interval.value
     ]
@@ -92,7 +92,8 @@ def _said(moment: datetime | None) -> str:
     return "any time" if moment is None else f"{moment:%Y-%m-%d}"
 
 
-def _day(nanoseconds: int) -> str:
+def day_of(nanoseconds: int) -> str:
+    """Name the UTC day of a moment."""
     return f"{datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC):%Y-%m-%d}"
 
 

@@ -35,6 +35,7 @@ def make_manifest(
     started: str,
 ) -> dict[str, Value]:
     """Name code, engine, catalog, model, settings and journal by their hashes."""
+    seed = store.synthetic_seed(settings.data.catalog)
     return {
         "started": started,
         "code_version": importlib.metadata.version("morningstar-strategy"),
@@ -45,7 +46,7 @@ def make_manifest(
         "catalog_sha256": catalog_digest(settings, data),
         "synthetic": store.is_synthetic(settings.data.catalog),
         "model": model,
-        "seeds": {},
+        "seeds": {} if seed is None else {"sample": seed},
         "journal_sha256": journal_sha256,
         "bars": {str(market.bar_type): len(market.bars) for market in data},
         "start_ns": min(market.bars[0].ts_event for market in data),

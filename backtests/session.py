@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from backtests import performance
-from backtests.data import MarketData, load_market_data
+from backtests.data import MarketData, day_of, load_market_data, nanoseconds
 from backtests.engine import Outcome, run_engine
 from backtests.errors import BacktestError
 from backtests.manifest import REPORT, count_trials, make_manifest
@@ -38,6 +38,7 @@ __all__ = ["Finished", "run_backtest"]
 
 PAGE: Final = "report.html"
 _HASH_LENGTH: Final = 8
+_DAY_NS: Final = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ def _report(
         trial_sharpes=trials.sharpes,
     )
     title = f"Morningstar backtest, {len(data)} instruments on {settings.data.interval.value} bars"
-    lines = _head_lines(settings, outcome, manifest)
+    lines = _head_lines(settings, data, outcome, manifest)
     statistics = performance.statistics_of(report)
     document: dict[str, Value] = {
         **to_dict(report),
@@ -133,7 +134,10 @@ def _prices(market: MarketData) -> Prices:
 
 
 def _head_lines(
-    settings: Settings, outcome: Outcome, manifest: dict[str, Value]
+    settings: Settings,
+    data: Sequence[MarketData],
+    outcome: Outcome,
+    manifest: dict[str, Value],
 ) -> tuple[str, ...]:
     venue, terms = settings.venue, outcome.terms
     libraries = manifest["libraries"]
@@ -145,6 +149,7 @@ def _head_lines(
         f"taker {_percents(t.taker_fee for t in terms)}, slippage {venue.slippage_percent} on "
         f"what takes liquidity · funding {'settled' if venue.funding else 'ignored'}",
     ]
+    lines.extend(_partial_spans(settings, data))
     if venue.latency_ms:
         lines.append(
             f"Order latency {venue.latency_ms} ms: on bars an order meets the market one bar late"
@@ -154,6 +159,20 @@ def _head_lines(
     if settings.risk.max_drawdown_percent == Decimal(100):
         lines.append("The drawdown halt is off")
     return tuple(lines)
+
+
+def _partial_spans(settings: Settings, data: Sequence[MarketData]) -> list[str]:
+    """Name the instruments whose bars cover less than the span that was asked for."""
+    start, end = nanoseconds(settings.data.start), nanoseconds(settings.data.end)
+    lines = []
+    for market in data:
+        first, last = market.bars[0].ts_event, market.bars[-1].ts_event
+        late = start is not None and first - start > _DAY_NS
+        short = end is not None and end - last > _DAY_NS
+        if late or short:
+            held = f"{day_of(first)} to {day_of(last)}"
+            lines.append(f"{market.instrument.id} has bars only from {held}")
+    return lines
 
 
 def _percents(fractions: Iterable[Decimal]) -> str:

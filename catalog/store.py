@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -65,6 +66,7 @@ __all__ = [
     "load_trades",
     "mark_synthetic",
     "read_table",
+    "synthetic_seed",
     "write_bars",
     "write_funding",
     "write_instruments",
@@ -250,6 +252,13 @@ def digest(root: Path, series: Sequence[str]) -> str:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             total.update(f"{path.parent.parent.name}/{path.parent.name}/{content}\n".encode())
     return total.hexdigest()
+
+
+def synthetic_seed(root: Path) -> int | None:
+    """Give the seed that a synthetic catalog was made from; None for recorded data."""
+    if not is_synthetic(root):
+        return None
+    return int(json.loads((root / SYNTHETIC_MARK).read_text(encoding="utf-8"))["seed"])
 
 
 def is_synthetic(root: Path) -> bool:

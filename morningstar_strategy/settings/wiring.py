@@ -17,6 +17,7 @@ from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.prediction import Predictor
 from morningstar_strategy.faults import Faults
 from morningstar_strategy.journal import Journal
+from morningstar_strategy.memory import MemoryFile
 from morningstar_strategy.model.predictor import BaselinePredictor
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import PredictorSettings, Settings, VenueSettings
@@ -48,8 +49,12 @@ def make_components(
     style: VenueStyle,
     journal: Journal,
     history: Mapping[BarType, BarWindow] | None = None,
+    memory_file: MemoryFile | None = None,
 ) -> Components:
-    """Wire actors and strategy for these instruments."""
+    """Wire actors and strategy for these instruments.
+
+    `memory_file` keeps halts across restarts; a backtest has none and starts afresh.
+    """
     faults = Faults()
     mandate = Mandate(
         terms=terms,
@@ -71,7 +76,7 @@ def make_components(
             history=history,
         ),
     )
-    strategy = MorningstarStrategy(mandate=mandate, faults=faults)
+    strategy = MorningstarStrategy(mandate=mandate, faults=faults, memory_file=memory_file)
     return Components(actors=actors, strategy=strategy, faults=faults, model=predictor.model)
 
 

@@ -29,6 +29,7 @@ def test_a_run_leaves_a_whole_folder_and_says_where(
     assert "SYNTHETIC" in (folder / "report.html").read_text(encoding="utf-8")[:20_000]
     assert verify(folder) > 100
     assert json.loads((folder / "report.json").read_text())["costs"]["reconciled"]
+    assert json.loads((folder / "manifest.json").read_text())["seeds"] == {"sample": 7}
 
 
 def test_two_processes_write_the_same_journal(
