@@ -248,6 +248,7 @@ def told_catalog(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     monkeypatch.setattr("backtests.session.load_market_data", lambda *_a, **_k: data)
     monkeypatch.setattr("backtests.manifest.catalog_digest", lambda *_a: "c" * 64)
     monkeypatch.setattr("backtests.session.store.is_synthetic", lambda _root: True)
+    monkeypatch.setattr("backtests.manifest.store.synthetic_seed", lambda _root: 1)
     return settings_of(runs=tmp_path / "runs", data=DataSettings(catalog=tmp_path))
 
 
