@@ -2,21 +2,31 @@
 
 from decimal import Decimal
 
-from nautilus_trader.model import LiquiditySide, OrderFilled
+from nautilus_trader.model import Currency, LiquiditySide, OrderFilled
 
 from morningstar_strategy.core.ledger import Fill, Role
 from morningstar_strategy.core.records import Kind, Record
 
-__all__ = ["of_fill", "read_fill"]
+__all__ = ["foreign_fee", "of_fill", "read_fill"]
 
 
-def read_fill(event: OrderFilled, *, slippage_charged: Decimal) -> Fill:
+def foreign_fee(event: OrderFilled, currency: Currency) -> str:
+    """Name a fee that is not in the account's currency, "" where there is none."""
+    commission = event.commission
+    if commission is None or commission.currency == currency or commission.as_decimal() == 0:
+        return ""
+    return f"{commission}"
+
+
+def read_fill(event: OrderFilled, currency: Currency, *, slippage_charged: Decimal) -> Fill:
     """Read a fill; `slippage_charged` is the share of notional in a taker's commission.
 
-    A simulated venue charges slippage as part of the commission, a real one nothing of it.
+    A simulated venue charges slippage as part of the commission, a real one nothing of it. A fee
+    in another currency than the account's counts as nothing here: see `foreign_fee`.
     """
     commission = event.commission
-    paid = Decimal(0) if commission is None else commission.as_decimal()
+    known = commission is not None and commission.currency == currency
+    paid = commission.as_decimal() if commission is not None and known else Decimal(0)
     quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
     taker = event.liquidity_side == LiquiditySide.TAKER
     slippage = min(paid, quantity * price * slippage_charged) if taker else Decimal(0)

@@ -32,7 +32,7 @@ from morningstar_strategy.core.risk import (
 )
 from morningstar_strategy.core.state import Active, Flat, Pending
 from morningstar_strategy.faults import Faults, guarded
-from morningstar_strategy.fills import of_fill, read_fill
+from morningstar_strategy.fills import foreign_fee, of_fill, read_fill
 from morningstar_strategy.memory import MemoryFile, RiskWatch
 from morningstar_strategy.orders import Orders, VenueStyle
 from morningstar_strategy.snapshot import Reader, Terms
@@ -227,7 +227,12 @@ class MorningstarStrategy(Strategy):
         if ledger is None or ref is None:
             self._refuse_stray_fill(event)
             return
-        fill = read_fill(event, slippage_charged=self._mandate.style.slippage_charged)
+        mandate = self._mandate
+        charged = mandate.style.slippage_charged
+        fill = read_fill(event, mandate.currency, slippage_charged=charged)
+        if fee := foreign_fee(event, mandate.currency):
+            fields: dict[str, Value] = {"state": "fee not counted", "reason": fee}
+            self._tell(Kind.HEALTH, event.ts_event, name, fields)
         booked = self._orders.book[name] = ledger.filled(fill)
         self._record(of_fill(fill, event, role=ref.role, plan_id=booked.plan.order_id))
         if isinstance(ledger.trade, Pending) and isinstance(booked.trade, Active):
