@@ -38,6 +38,8 @@ from morningstar_strategy.orders import Orders, VenueStyle
 from morningstar_strategy.snapshot import Reader, Terms
 from morningstar_strategy.topics import ASSESSMENT, RECORD
 
+type Event = Any  # the engine has no common type for the events of orders
+
 _SECOND: Final = 1_000_000_000
 
 
@@ -256,27 +258,32 @@ class MorningstarStrategy(Strategy):
         self._orders.flatten(self._terms[name])
 
     @guarded
-    def on_order_accepted(self, event: Any) -> None:
+    def on_order_accepted(self, event: Event) -> None:
         """Go on with what waited for the venue's word."""
-        self._after(event, "accepted")
+        self._tell_order(event, "accepted", "")
+        ledger = self._orders.book.get(event.instrument_id.value)
+        if ledger is not None and isinstance(ledger.trade, Active):
+            self._tend(event.instrument_id.value)
 
     @guarded
-    def on_order_updated(self, event: Any) -> None:
-        """Go on with what waited for the venue's word."""
-        self._after(event, "updated")
+    def on_order_updated(self, event: Event) -> None:
+        """Take notice; the next bar looks whether more is to be changed."""
+        self._tell_order(event, "updated", "")
 
     @guarded
-    def on_order_canceled(self, event: Any) -> None:
+    def on_order_canceled(self, event: Event) -> None:
         """Replace what must not be missing."""
-        self._after(event, "canceled")
+        self._tell_order(event, "canceled", "")
+        self._tend(event.instrument_id.value)
 
     @guarded
-    def on_order_expired(self, event: Any) -> None:
+    def on_order_expired(self, event: Event) -> None:
         """Replace what must not be missing."""
-        self._after(event, "expired")
+        self._tell_order(event, "expired", "")
+        self._tend(event.instrument_id.value)
 
     @guarded
-    def on_order_modify_rejected(self, event: Any) -> None:
+    def on_order_modify_rejected(self, event: Event) -> None:
         """Put a second stop where the venue will not enlarge the first."""
         name = event.instrument_id.value
         role = self._tell_order(event, "modify rejected", f"{event.reason}")
@@ -285,21 +292,21 @@ class MorningstarStrategy(Strategy):
             self._tend(name)
 
     @guarded
-    def on_order_cancel_rejected(self, event: Any) -> None:
+    def on_order_cancel_rejected(self, event: Event) -> None:
         """Leave the order as it stands; the next bar tries again."""
         self._tell_order(event, "cancel rejected", f"{event.reason}")
 
     @guarded
-    def on_order_rejected(self, event: Any) -> None:
+    def on_order_rejected(self, event: Event) -> None:
         """Close at market where the venue refused a stop."""
         self._after_refusal(event, "rejected")
 
     @guarded
-    def on_order_denied(self, event: Any) -> None:
+    def on_order_denied(self, event: Event) -> None:
         """Close at market where the engine refused a stop."""
         self._after_refusal(event, "denied")
 
-    def _after_refusal(self, event: Any, word: str) -> None:
+    def _after_refusal(self, event: Event, word: str) -> None:
         name = event.instrument_id.value
         role = self._tell_order(event, word, f"{event.reason}")
         if role is Role.STOP:
@@ -322,15 +329,6 @@ class MorningstarStrategy(Strategy):
         fields: dict[str, Value] = {"state": "position vanished", "reason": name}
         self._tell(Kind.HEALTH, ts_event, name, fields)
         self._tend(name)
-
-    def _after(self, event: Any, word: str) -> None:
-        name = event.instrument_id.value
-        self._tell_order(event, word, "")
-        ledger = self._orders.book.get(name)
-        if ledger is None:
-            return
-        if word != "updated" and (word != "accepted" or isinstance(ledger.trade, Active)):
-            self._tend(name)
 
     def _tend(self, name: str) -> None:
         if name in self._orders.book:
@@ -370,7 +368,7 @@ class MorningstarStrategy(Strategy):
             }
             self._tell(Kind.FUNDING, funding_rate.ts_event, name, fields)
 
-    def _tell_order(self, event: Any, word: str, reason: str) -> Role | None:
+    def _tell_order(self, event: Event, word: str, reason: str) -> Role | None:
         name = event.instrument_id.value
         ledger = self._orders.book.get(name)
         ref = None if ledger is None else ledger.ref(event.client_order_id.value)

@@ -19,7 +19,15 @@ from morningstar_strategy.core.commands import (
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment, Verdict
 from morningstar_strategy.core.sizing import SizingPolicy, size_percent
-from morningstar_strategy.core.state import Active, Flat, Market, Pending, Snapshot, Trade
+from morningstar_strategy.core.state import (
+    EXPIRED,
+    Active,
+    Flat,
+    Market,
+    Pending,
+    Snapshot,
+    Trade,
+)
 
 _SECOND: Final = 1_000_000_000
 _HUNDRED: Final = Decimal(100)
@@ -344,6 +352,3 @@ def _why(assessment: Assessment) -> str:
         f"confidence {prediction.confidence:.3f}, long {p_long:.3f}, short {p_short:.3f}, "
         f"volatility {prediction.volatility:.5f}, review {assessment.review.verdict.value}"
     )
-
-
-EXPIRED: Final = "entry expired"

@@ -6,8 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from morningstar_strategy.core.commands import equal_fractions
-from morningstar_strategy.core.decision import EXPIRED
-from morningstar_strategy.core.state import Active, Ended, Outcome, Pending, Plan, activate
+from morningstar_strategy.core.state import EXPIRED, Active, Ended, Outcome, Pending, Plan, activate
 
 _ZERO: Final = Decimal(0)
 

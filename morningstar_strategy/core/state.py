@@ -9,6 +9,8 @@ from morningstar_strategy.core.commands import Direction, TradeSetup
 
 _ZERO: Final = Decimal(0)
 
+EXPIRED: Final = "entry expired"  # why an entry that waited too long is called off
+
 
 class Outcome(StrEnum):
     """How a plan ended."""
