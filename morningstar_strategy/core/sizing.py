@@ -56,5 +56,5 @@ def size_percent(prediction: Prediction, *, scale: float, policy: SizingPolicy) 
     if not (deviation > 0.0 and 0.0 < scale <= 1.0):
         return Decimal(0)
     share = confidence_share(prediction.confidence, policy) * scale
-    wanted = float(policy.target_volatility_percent) / deviation * share
+    wanted = float(policy.target_volatility_percent) * share / deviation
     return min(Decimal(str(wanted)), policy.max_size_percent).quantize(_GRAIN, ROUND_DOWN)

@@ -118,3 +118,8 @@ def test_a_policy_may_be_at_its_bounds() -> None:
     tiny = SizingPolicy(target_volatility_percent=Decimal("0.5"), max_size_percent=Decimal("0.5"))
     small = SizingPolicy(full_confidence=0.01, least_share=0.01)
     assert (tiny.max_size_percent, small.least_share) == (Decimal("0.5"), 0.01)
+
+
+def test_the_smallest_scale_of_the_smallest_volatility_is_a_number() -> None:
+    size = size_percent(forecast(volatility=5e-324, confidence=0.0), scale=5e-324, policy=POLICY)
+    assert Decimal(0) <= size <= POLICY.max_size_percent
