@@ -1,6 +1,6 @@
 """The four commands that may change what we hold."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -76,13 +76,10 @@ class TradeSetup:
             *entry,
             ("stop_loss_price", self.stop_loss_price),
             *(("take_profit_prices", price) for price in self.take_profit_prices),
-            ("position_size_percent", self.position_size_percent),
         ):
             if not is_money(value):
                 raise ValueError(f"{name} must be a positive number below 1e13, was {value!s:.80}")
-        if self.position_size_percent > 100:
-            size = self.position_size_percent
-            raise ValueError(f"position_size_percent must be at most 100, was {size}")
+        _check_size(self.position_size_percent)
 
     def _check_fractions(self) -> None:
         if not self.take_profit_fractions:
@@ -112,12 +109,31 @@ class TradeSetup:
                     f"take_profit_prices must be on the winning side of {anchor}, held {price}"
                 )
 
+    def sized(self, percent: Decimal) -> "TradeSetup":
+        """Give the same setup with another size; only the size is checked, the rest was."""
+        _check_size(percent)
+        setup = object.__new__(TradeSetup)
+        for name in _SETUP_FIELDS:
+            object.__setattr__(setup, name, getattr(self, name))
+        object.__setattr__(setup, "position_size_percent", percent)
+        return setup
+
     @property
     def fractions(self) -> tuple[Decimal, ...]:
         """Give the share of each take profit; where none were said, equal shares."""
         if self.take_profit_fractions:
             return self.take_profit_fractions
         return equal_fractions(len(self.take_profit_prices))
+
+
+_SETUP_FIELDS: Final = tuple(item.name for item in fields(TradeSetup))
+
+
+def _check_size(percent: Decimal) -> None:
+    if not is_money(percent):
+        raise ValueError(f"position_size_percent must be a positive number, was {percent!s:.80}")
+    if percent > 100:
+        raise ValueError(f"position_size_percent must be at most 100, was {percent!s:.80}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +150,7 @@ class PlanTrade:
 
     def sized(self, percent: Decimal) -> "PlanTrade":
         """Give the same plan with another size in percent of equity."""
-        return replace(self, trade_setup=replace(self.trade_setup, position_size_percent=percent))
+        return PlanTrade(trade_setup=self.trade_setup.sized(percent), reasoning=self.reasoning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
