@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SettingsError, BacktestError) as e:
         print(f"error: {e}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; no run folder is left", file=sys.stderr)
+        return 130
     _print(finished, as_json=args.json)
     return 0
 

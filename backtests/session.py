@@ -149,7 +149,7 @@ def _head_lines(
         f"taker {_percents(t.taker_fee for t in terms)}, slippage {venue.slippage_percent} on "
         f"what takes liquidity · funding {'settled' if venue.funding else 'ignored'}",
     ]
-    lines.extend(_partial_spans(settings, data))
+    lines.extend(_data_warnings(settings, data))
     if venue.latency_ms:
         lines.append(
             f"Order latency {venue.latency_ms} ms: on bars an order meets the market one bar late"
@@ -161,8 +161,8 @@ def _head_lines(
     return tuple(lines)
 
 
-def _partial_spans(settings: Settings, data: Sequence[MarketData]) -> list[str]:
-    """Name the instruments whose bars cover less than the span that was asked for."""
+def _data_warnings(settings: Settings, data: Sequence[MarketData]) -> list[str]:
+    """Name the instruments whose bars cover less than was asked for, or hold no trades."""
     start, end = nanoseconds(settings.data.start), nanoseconds(settings.data.end)
     lines = []
     for market in data:
@@ -172,6 +172,10 @@ def _partial_spans(settings: Settings, data: Sequence[MarketData]) -> list[str]:
         if late or short:
             held = f"{day_of(first)} to {day_of(last)}"
             lines.append(f"{market.instrument.id} has bars only from {held}")
+        silent = sum(bar.volume.as_double() == 0.0 for bar in market.bars)
+        if silent:
+            count = f"{silent:,} of {len(market.bars):,} bars"
+            lines.append(f"{market.instrument.id} has no volume in {count}: no decision there")
     return lines
 
 

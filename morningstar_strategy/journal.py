@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,7 +54,7 @@ class RunFolder:
 
     def __init__(self, root: Path, name: str) -> None:
         self.path = root / name
-        self._partial = root / f".{name}.partial"
+        self._partial = root / f".{name}.{os.getpid()}.partial"
 
     def __enter__(self) -> Path:
         if self.path.exists():
@@ -68,10 +69,12 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
+        if kind is None and not self.path.exists():
             self._partial.rename(self.path)
-        else:
-            shutil.rmtree(self._partial, ignore_errors=True)
+            return
+        shutil.rmtree(self._partial, ignore_errors=True)
+        if kind is None:
+            raise JournalError(f"run folder {self.path} was written by another run meanwhile")
 
 
 def write_json(path: Path, value: Mapping[str, Value]) -> None:

@@ -74,6 +74,11 @@ class Reader:
         bar = self._cache.bar(terms.bar_type)
         return None if bar is None else (bar.close.as_decimal(), bar.ts_event)
 
+    def is_trading(self, terms: Terms) -> bool:
+        """Say whether anything was traded in the last bar; a price without volume is no price."""
+        bar = self._cache.bar(terms.bar_type)
+        return bar is not None and bar.volume.as_double() > 0.0
+
     def net_quantity(self, terms: Terms) -> Decimal:
         """Give the signed net position in base units."""
         return self._portfolio.net_position(terms.instrument_id)

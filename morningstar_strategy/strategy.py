@@ -141,7 +141,7 @@ class MorningstarStrategy(Strategy):
         now = self._reader.snapshot(
             name, now_ns=now_ns, terms=self._terms, ledgers=self._orders.book
         )
-        if now is None:
+        if now is None or not self._reader.is_trading(self._terms[name]):
             return
         command = decide(assessment, now, self._mandate.decision)
         ruling = rule_on(command, now, self._mandate.risk, self._watch.memory)

@@ -112,7 +112,7 @@ class Settings(Section):
     """Everything that a person sets."""
 
     mode: Literal["paper", "backtest"] = "paper"
-    capital: Decimal = Field(default=Decimal(10_000), gt=0, lt=Decimal("1e12"))
+    capital: Decimal = Field(default=Decimal(10_000), ge=1, lt=Decimal("1e12"), decimal_places=8)
     currency: str = Field(default="USDT", pattern="^[A-Z0-9]{2,10}$")
     runs: Path = Path("runs")
     data: DataSettings = Field(default_factory=DataSettings)

@@ -1,6 +1,7 @@
 """The run folder: whole or not there; the journal: read as written, or found out."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -166,11 +167,31 @@ def test_a_folder_that_exists_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_swept_away(tmp_path: Path) -> None:
-    left = tmp_path / ".one.partial"
+    left = tmp_path / f".one.{os.getpid()}.partial"
     left.mkdir()
     (left / "rubbish").write_text("x")
     with RunFolder(tmp_path, "one") as partial:
         assert list(partial.iterdir()) == []
+
+
+def test_two_runs_of_one_moment_leave_each_other_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunFolder(tmp_path, "one") as first:
+        (first / "file").write_text("first")
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        other = RunFolder(tmp_path, "one")
+        with other as second:
+            (second / "file").write_text("second")
+        other.path.rename(tmp_path / "kept")
+    assert (tmp_path / "one" / "file").read_text() == "first"
+    assert (tmp_path / "kept" / "file").read_text() == "second"
+
+
+def test_a_run_that_comes_second_says_so_and_leaves_the_first(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="another run"), RunFolder(tmp_path, "one"):
+        (tmp_path / "one").mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
 
 
 def test_json_is_written_readably_and_in_order(tmp_path: Path) -> None:
