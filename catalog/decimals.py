@@ -41,9 +41,14 @@ def _fits(values: FloatArray, precision: int) -> bool:
 def from_floats(values: FloatArray, precision: int) -> pa.Array:
     """Round floats to a number of decimals as an exact column.
 
-    Raises CatalogError where a number is too big for the engine's fixed-point values.
+    Raises CatalogError where a number is too big for the engine's fixed-point values, or where
+    one that is not zero would be stored as zero.
     """
     scaled = np.rint(values * 10.0**precision)
+    lost = (scaled == 0.0) & (values != 0.0)
+    if lost.any():
+        least = float(values[lost][0])
+        raise CatalogError(f"number {least} is too small to store with {precision} decimals")
     if len(scaled) and not np.abs(scaled).max() < 2.0**63:
         worst = float(np.abs(values).max())
         raise CatalogError(f"number {worst} is too big to store with {precision} decimals")

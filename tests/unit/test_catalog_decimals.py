@@ -80,3 +80,8 @@ def test_a_text_that_is_no_exact_number_is_refused(text: str) -> None:
 def test_negative_numbers_are_kept() -> None:
     assert from_floats(np.array([-1.5, 0.0]), 1).to_pylist() == [Decimal("-1.5"), Decimal(0)]
     assert isinstance(from_floats(np.array([]), 1), pa.Array)
+
+
+def test_a_price_too_small_to_store_is_refused_rather_than_stored_as_zero() -> None:
+    with pytest.raises(CatalogError, match="1e-15 is too small"):
+        from_floats(np.array([1.0, 1e-15]), 8)
