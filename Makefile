@@ -38,7 +38,7 @@ bench: $(VENV)/.dev ## Ratios against the plain engine and its peers, in one run
 
 lock: $(VENV)/.dev ## Resolve the pins anew (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -o requirements.lock
-	uv pip compile pyproject.toml --extra build --extra dev --extra ccxt --extra bench -c requirements.lock --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra build --extra dev --extra ccxt --extra bench --extra train -c requirements.lock --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -o requirements-dev.lock
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.12-3.14 found on PATH or in ~/.pyenv/versions: install one, or say make PYTHON=/path/to/python"; exit 2; }

@@ -11,9 +11,13 @@ from nautilus_trader.model import AccountType, Currency, Money, OmsType
 
 from backtests.data import MarketData
 from backtests.errors import BacktestError
+from backtests.forecasts import Foresight
 from backtests.models import CostModel, OwnPriceFillModel
 from backtests.progress import ProgressActor, RunProgress
+from catalog import store
+from morningstar_strategy.core.prediction import Predictor
 from morningstar_strategy.journal import Journal
+from morningstar_strategy.model.caveats import caveats
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import Settings, VenueSettings
 from morningstar_strategy.settings.wiring import (
@@ -35,8 +39,9 @@ class Outcome:
     """What a run left behind."""
 
     iterations: int
-    model: str
+    predictor: Predictor
     terms: tuple[Terms, ...]
+    model_lines: tuple[str, ...]  # what a reader must know of the model and what it said
 
 
 def run_engine(
@@ -44,10 +49,15 @@ def run_engine(
     data: tuple[MarketData, ...],
     journal: Journal,
     *,
+    shadow_journal: Journal | None = None,
     progress: RunProgress | None = None,
 ) -> Outcome:
-    """Run the engine over the data, writing the journal; raise what a callback raised."""
-    terms, components = _wire(settings, data, journal)
+    """Run the engine over the data, writing the journal; raise what a callback raised.
+
+    `shadow_journal` takes the forecasts of models that only watch.
+    """
+    foresight = Foresight(data, settings.predictor, progress)
+    terms, components = _wire(settings, data, journal, shadow_journal, foresight)
     engine = _engine(settings, terms)
     try:
         add_venue(engine, settings, terms)
@@ -58,13 +68,22 @@ def run_engine(
         engine.run()
         components.faults.raise_first()
         _check_it_ran_through(engine, data)
-        return Outcome(iterations=engine.iteration, model=components.model, terms=terms)
+        return Outcome(
+            iterations=engine.iteration,
+            predictor=components.predictor,
+            terms=terms,
+            model_lines=_model_lines(settings, components.predictor, data, terms, foresight),
+        )
     finally:
         engine.dispose()
 
 
 def _wire(
-    settings: Settings, data: tuple[MarketData, ...], journal: Journal
+    settings: Settings,
+    data: tuple[MarketData, ...],
+    journal: Journal,
+    shadow_journal: Journal | None,
+    foresight: Foresight,
 ) -> tuple[tuple[Terms, ...], Components]:
     """Wire terms and components; raise BacktestError where settings and catalog do not fit."""
     try:
@@ -74,23 +93,49 @@ def _wire(
             terms=terms,
             style=simulated_style(settings.venue),
             journal=journal,
-            history={d.bar_type: d.history for d in data},
+            shadow_journal=shadow_journal,
+            foresee=foresight,
         )
     except ValueError as e:
         raise BacktestError(f"{e}") from e
 
 
-def _progress_actor(progress: RunProgress, data: tuple[MarketData, ...]) -> ProgressActor:
-    return ProgressActor(
-        progress=progress,
-        start_ns=min(market.bars[0].ts_event for market in data),
-        end_ns=max(market.bars[-1].ts_event for market in data),
+def _model_lines(
+    settings: Settings,
+    predictor: Predictor,
+    data: tuple[MarketData, ...],
+    terms: tuple[Terms, ...],
+    foresight: Foresight,
+) -> tuple[str, ...]:
+    start, end = _span(data)
+    dearest = max(term.taker_fee + term.slippage for term in terms)
+    names = [term.instrument_id.value for term in terms]
+    return (
+        *caveats(
+            predictor,
+            instruments=names,
+            start_ns=start,
+            end_ns=end,
+            synthetic=store.is_synthetic(settings.data.catalog),
+        ),
+        *foresight.notes(predictor, cost=2.0 * float(dearest)),
     )
+
+
+def _span(data: tuple[MarketData, ...]) -> tuple[int, int]:
+    """Give the first and last close of all bars that are traded."""
+    first = min(market.bars[0].ts_event for market in data)
+    return first, max(market.bars[-1].ts_event for market in data)
+
+
+def _progress_actor(progress: RunProgress, data: tuple[MarketData, ...]) -> ProgressActor:
+    start, end = _span(data)
+    return ProgressActor(progress=progress, start_ns=start, end_ns=end)
 
 
 def _check_it_ran_through(engine: BacktestEngine, data: tuple[MarketData, ...]) -> None:
     """Raise where the engine stopped by itself: it logs its own errors and returns normally."""
-    last = max(market.bars[-1].ts_event for market in data)
+    _, last = _span(data)
     reached = engine.backtest_end
     if reached is None or reached < last:
         raise BacktestError(f"the engine stopped at {reached}, the data ends at {last}")

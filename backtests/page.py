@@ -32,6 +32,7 @@ def render(
     *,
     title: str,
     head_lines: Sequence[str],
+    model_lines: Sequence[str] = (),
     synthetic: bool,
     max_exposure_percent: Decimal | None = None,
 ) -> str:
@@ -45,7 +46,8 @@ def render(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{'SYNTHETIC · ' if loud else ''}{escape(title)}</title>"
         f"<style>{_asset('page.css')}</style></head>\n<body>"
-        f"{_banner() if loud else ''}{_header(report, title, head_lines)}\n<main>{body}"
+        f"{_banner() if loud else ''}{_header(report, title, head_lines)}\n<main>"
+        f"{_model(model_lines)}{body}"
         "<footer>Past results of a simulation say nothing certain about the future. "
         "This is no financial advice.</footer></main>\n"
         f'<script type="application/json" id="charts">{drawn.json()}</script>\n'
@@ -156,6 +158,13 @@ def _header(report: Report, title: str, head_lines: Sequence[str]) -> str:
     lines = "".join(f"<li>{escape(line)}</li>" for line in (span(report), *head_lines))
     warned = "".join(f'<p class="warning">{escape(said)}</p>' for said in warnings(report))
     return f'<header><h1>{escape(title)}</h1><ul class="lines">{lines}</ul>{warned}</header>'
+
+
+def _model(lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    said = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return _section("What the model can and cannot forecast", f'<ul class="said">{said}</ul>')
 
 
 def _cards(found: Sequence[Figure]) -> str:

@@ -52,6 +52,7 @@ def _print(finished: "Finished", *, as_json: bool) -> None:
             finished.report,
             title=finished.title,
             head_lines=finished.head_lines,
+            model_lines=finished.model_lines,
             synthetic=finished.report.head.synthetic,
         )
     )

@@ -1,6 +1,7 @@
 """One backtest from settings to run folder."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +25,7 @@ from morningstar_strategy.journal import (
     JOURNAL,
     MANIFEST,
     SETTINGS,
+    SHADOWS,
     Journal,
     JournalError,
     RunFolder,
@@ -48,6 +50,7 @@ class Finished:
     folder: Path
     title: str
     head_lines: tuple[str, ...]
+    model_lines: tuple[str, ...]
     report: Report
     document: dict[str, Value]
 
@@ -63,13 +66,12 @@ def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
         try:
             with RunFolder(settings.runs, name) as folder:
                 (folder / SETTINGS).write_text(dump_settings(settings), encoding="utf-8")
-                with Journal(folder / JOURNAL) as journal:
-                    outcome = run_engine(settings, data, journal, progress=progress)
+                outcome = _run(settings, data, folder, progress)
                 progress.show("reporting", 1.0)
                 manifest = make_manifest(
                     settings,
                     data,
-                    model=outcome.model,
+                    model=outcome.predictor.model,
                     journal_sha256=journal_digest(folder),
                     started=started.isoformat(timespec="seconds"),
                 )
@@ -80,6 +82,18 @@ def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
         except OSError as e:
             raise BacktestError(f"runs folder {settings.runs} cannot be written: {e}") from e
     return replace(finished, folder=settings.runs / name)
+
+
+def _run(
+    settings: Settings, data: tuple[MarketData, ...], folder: Path, progress: RunProgress
+) -> Outcome:
+    """Run the engine, with a second journal where models only watch."""
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(folder / JOURNAL))
+        shadows = None
+        if settings.predictor.shadows:
+            shadows = stack.enter_context(Journal(folder / SHADOWS))
+        return run_engine(settings, data, journal, shadow_journal=shadows, progress=progress)
 
 
 def _report(
@@ -111,17 +125,26 @@ def _report(
         **to_dict(report),
         "statistics": performance.to_dict(statistics),
         "assumptions": list(lines),
+        "model": list(outcome.model_lines),
     }
     write_json(folder / REPORT, document)
     page = render(
         report,
         title=title,
         head_lines=lines,
+        model_lines=outcome.model_lines,
         synthetic=synthetic,
         max_exposure_percent=settings.risk.max_exposure_percent,
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
-    return Finished(folder=folder, title=title, head_lines=lines, report=report, document=document)
+    return Finished(
+        folder=folder,
+        title=title,
+        head_lines=lines,
+        model_lines=outcome.model_lines,
+        report=report,
+        document=document,
+    )
 
 
 def _prices(market: MarketData) -> Prices:

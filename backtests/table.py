@@ -19,7 +19,12 @@ _REASON: Final = 60
 
 
 def summary(
-    report: Report, *, title: str, head_lines: Sequence[str], synthetic: bool
+    report: Report,
+    *,
+    title: str,
+    head_lines: Sequence[str],
+    model_lines: Sequence[str],
+    synthetic: bool,
 ) -> RenderableType:
     """Give headline, results by instrument and denials, ready to be printed by rich."""
     parts: list[RenderableType] = []
@@ -27,6 +32,7 @@ def summary(
         parts.append(Text(" SYNTHETIC DATA: the result means nothing ", style="bold white on red"))
     parts.append(Text(title, style="bold"))
     parts.extend(Text(line, style="dim") for line in (span(report), *head_lines))
+    parts.extend(Text(f"· {said}") for said in model_lines)
     parts.extend(Text(said, style="yellow") for said in warnings(report))
     parts.append(_figures(report))
     if report.summary.by_instrument:

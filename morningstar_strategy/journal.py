@@ -14,6 +14,7 @@ from morningstar_strategy.core.records import Record, RecordError, Value, from_l
 MANIFEST: Final = "manifest.json"
 SETTINGS: Final = "settings.yaml"
 JOURNAL: Final = "journal.jsonl"
+SHADOWS: Final = "shadows.jsonl"  # forecasts of models that only watch
 _BUFFER_BYTES: Final = 1 << 20
 
 

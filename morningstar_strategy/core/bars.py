@@ -102,6 +102,15 @@ class BarWindow:
             raise ValueError(f"{fault(*values)} at bar {at}")
 
 
+def joined(first: BarWindow, second: BarWindow) -> BarWindow:
+    """Put two windows of one instrument together; the second must begin after the first ends."""
+    columns = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("ts_event", *_VALUES)
+    }
+    return BarWindow(**columns)
+
+
 def _read_only[T: np.generic](column: NDArray[Any], dtype: type[T]) -> NDArray[T]:
     """Return the column as a contiguous read-only array, copied if anybody could write to it."""
     array = np.asarray(column, dtype=dtype)  # Any above: what a caller hands in is not yet checked

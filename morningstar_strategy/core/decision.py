@@ -18,7 +18,7 @@ from morningstar_strategy.core.commands import (
 )
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment, Verdict
-from morningstar_strategy.core.sizing import SizingPolicy, size_percent
+from morningstar_strategy.core.sizing import SizingPolicy, expected_gain, size_percent
 from morningstar_strategy.core.state import (
     EXPIRED,
     Active,
@@ -174,7 +174,7 @@ def is_stale(prediction: Prediction, *, now_ns: int, policy: DecisionPolicy) -> 
 def wanted_direction(assessment: Assessment, policy: DecisionPolicy) -> Direction | None:
     """Give the direction to enter, None where confidence, regime or review speak against it."""
     prediction = assessment.prediction
-    if prediction.confidence < policy.min_confidence:
+    if prediction.abstained or prediction.confidence < policy.min_confidence:
         return None
     if assessment.review.verdict is Verdict.VETOED:
         return None
@@ -202,6 +202,8 @@ def _accepted_proposal(assessment: Assessment, policy: DecisionPolicy) -> TradeC
     if not policy.accept_proposals:
         return None
     match review.proposal:
+        case PlanTrade() if assessment.prediction.abstained:
+            return DoNothing(reasoning=f"the model abstains: {assessment.prediction.abstained}")
         case PlanTrade() as plan:
             percent = plan.trade_setup.position_size_percent * Decimal(str(review.scale))
             percent = percent.quantize(_PERCENT_GRAIN, ROUND_DOWN)
@@ -225,16 +227,28 @@ def _decide_flat(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) 
         return DoNothing(reasoning="no signal")
     if direction is Direction.SHORT and not now.market.can_short:
         return DoNothing(reasoning="cannot be sold short")
-    percent = size_percent(
-        assessment.prediction, scale=assessment.review.scale, policy=policy.sizing
-    )
+    prediction, cost = assessment.prediction, round_trip_cost(now.market)
+    scale = assessment.review.scale
+    percent = size_percent(prediction, scale=scale, policy=policy.sizing, cost=cost)
     if percent <= 0:
-        return DoNothing(reasoning="size is zero")
+        return DoNothing(reasoning=_why_no_size(prediction, cost))
     try:
-        setup = _setup(assessment.prediction, direction, percent, now.market, policy)
+        setup = _setup(prediction, direction, percent, now.market, policy)
     except ValueError:
         return DoNothing(reasoning="distances do not fit the price and its tick")
     return PlanTrade(trade_setup=setup, reasoning=_why(assessment))
+
+
+def round_trip_cost(market: Market) -> float:
+    """Give what entering and leaving costs when both take liquidity, as a fraction of notional."""
+    return 2.0 * float(market.taker_fee + market.slippage)
+
+
+def _why_no_size(prediction: Prediction, cost: float) -> str:
+    gain = expected_gain(prediction, cost=cost)
+    if prediction.barrier > 0.0 and gain <= 0.0:
+        return f"expected gain after costs is {gain * 1e4:.1f} bp"
+    return "size is zero"
 
 
 def _setup(

@@ -1,13 +1,14 @@
 """The records of a run: one flat, exact JSON object per line of the journal."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NoReturn
 
 from morningstar_strategy.core.commands import TradeCommand
+from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment
 from morningstar_strategy.core.risk import Approved, Denied, Ruling
 from morningstar_strategy.core.state import Active, Ended, Pending, Plan
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     FUNDING = "funding"
     EQUITY = "equity"
     HEALTH = "health"
+    FORECAST = "forecast"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,20 +87,46 @@ def of_assessment(assessment: Assessment) -> Record:
         instrument_id=prediction.instrument_id,
         fields={
             "price": prediction.price,
-            "p_short": prediction.p_short,
-            "p_flat": prediction.p_flat,
-            "p_long": prediction.p_long,
-            "confidence": prediction.confidence,
-            "volatility": prediction.volatility,
-            "turbulence": prediction.turbulence,
-            "stop_distance": prediction.stop_distance,
-            "target_distance": prediction.target_distance,
-            "model": prediction.model,
+            **_forecast_fields(prediction),
             "verdict": review.verdict.value,
             "scale": review.scale,
             "review": review.reason,
         },
     )
+
+
+def of_forecast(
+    predictions: Sequence[Prediction],
+    *,
+    ts_event: int,
+    instrument_id: str,
+    ohlcv: tuple[float, float, float, float, float],
+) -> Record:
+    """Record a closed bar with what several models say of it, none while too few bars were seen."""
+    told: list[Value] = [_forecast_fields(prediction) for prediction in predictions]
+    return Record(
+        ts_event=ts_event,
+        kind=Kind.FORECAST,
+        instrument_id=instrument_id,
+        fields={"ohlcv": list(ohlcv), "forecasts": told},
+    )
+
+
+def _forecast_fields(prediction: Prediction) -> dict[str, Value]:
+    return {
+        "p_short": prediction.p_short,
+        "p_flat": prediction.p_flat,
+        "p_long": prediction.p_long,
+        "confidence": prediction.confidence,
+        "volatility": prediction.volatility,
+        "turbulence": prediction.turbulence,
+        "stop_distance": prediction.stop_distance,
+        "target_distance": prediction.target_distance,
+        "barrier": prediction.barrier,
+        "efficiency": prediction.efficiency,
+        "abstained": prediction.abstained,
+        "model": prediction.model,
+    }
 
 
 def of_command(command: TradeCommand, *, ts_event: int, instrument_id: str) -> Record:

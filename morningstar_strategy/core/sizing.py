@@ -17,7 +17,8 @@ class SizingPolicy:
 
     The position is sized so that its standard deviation over `horizon_bars` is
     `target_volatility_percent` of equity; at `full_confidence` it gets all of that, at no
-    confidence `least_share` of it.
+    confidence `least_share` of it. Where the forecast's probabilities are odds, the position is
+    also at most `kelly_share` of what the Kelly criterion allows after costs.
     """
 
     target_volatility_percent: Decimal = Decimal("0.1")
@@ -25,6 +26,7 @@ class SizingPolicy:
     max_size_percent: Decimal = Decimal(15)
     full_confidence: float = 0.9
     least_share: float = 0.25
+    kelly_share: float = 0.25
 
     def __post_init__(self) -> None:
         value = self.target_volatility_percent
@@ -38,6 +40,8 @@ class SizingPolicy:
             raise ValueError(f"full_confidence must be in (0, 1], was {self.full_confidence}")
         if not 0.0 < self.least_share <= 1.0:
             raise ValueError(f"least_share must be in (0, 1], was {self.least_share}")
+        if not 0.0 < self.kelly_share <= 1.0:
+            raise ValueError(f"kelly_share must be in (0, 1], was {self.kelly_share}")
 
 
 def confidence_share(confidence: float, policy: SizingPolicy) -> float:
@@ -46,15 +50,42 @@ def confidence_share(confidence: float, policy: SizingPolicy) -> float:
     return policy.least_share + (1.0 - policy.least_share) * ratio
 
 
-def size_percent(prediction: Prediction, *, scale: float, policy: SizingPolicy) -> Decimal:
+def expected_gain(prediction: Prediction, *, cost: float) -> float:
+    """Give what the favoured direction is expected to earn after costs, as a fraction of notional.
+
+    A trade wins or loses the barrier, or ends flat; `cost` is the round trip's, paid in any case.
+    """
+    p_short, _, p_long = prediction.odds
+    return abs(p_long - p_short) * prediction.barrier - cost
+
+
+def kelly_fraction(prediction: Prediction, *, cost: float) -> float:
+    """Give the share of equity that maximises expected log growth after costs, never negative.
+
+    Mean over variance, the small-stake limit of the criterion (Thorp 2006, "The Kelly criterion in
+    blackjack, sports betting and the stock market"). Zero where the odds do not cover the cost.
+    """
+    p_short, _, p_long = prediction.odds
+    gain = expected_gain(prediction, cost=cost)
+    variance = (p_long + p_short) * prediction.barrier**2
+    return gain / variance if gain > 0.0 and variance > 0.0 else 0.0
+
+
+def size_percent(
+    prediction: Prediction, *, scale: float, policy: SizingPolicy, cost: float
+) -> Decimal:
     """Give the notional to plan, in percent of equity; zero means do not trade.
 
-    `scale` in [0, 1] is the supervisor's. Volatility targeting: weight = target / forecast
-    volatility over the horizon (square-root-of-time rule).
+    `scale` in [0, 1] is the supervisor's, `cost` the round trip's as a fraction of notional.
+    Volatility targeting: weight = target / forecast volatility over the horizon (square-root-of-
+    time rule); where the forecast has odds, never more than a share of the Kelly fraction.
     """
     deviation = prediction.volatility * math.sqrt(policy.horizon_bars)
     if not (deviation > 0.0 and 0.0 < scale <= 1.0):
         return Decimal(0)
     share = confidence_share(prediction.confidence, policy) * scale
     wanted = float(policy.target_volatility_percent) * share / deviation
+    if prediction.barrier > 0.0:
+        growth = 100.0 * policy.kelly_share * kelly_fraction(prediction, cost=cost) * scale
+        wanted = min(wanted, growth)
     return min(Decimal(str(wanted)), policy.max_size_percent).quantize(_GRAIN, ROUND_DOWN)

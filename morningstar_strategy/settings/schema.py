@@ -89,10 +89,27 @@ class VenueSettings(Section):
 
 
 class PredictorSettings(Section):
-    """Who forecasts."""
+    """Who forecasts: the transparent rule, or a trained model bundle.
 
-    kind: Literal["baseline"] = "baseline"
+    `bundle` is `default` (the one that ships for the interval), `champion` (of the registry), the
+    name of a bundle in the registry, or a folder. `shadows` names bundles whose forecasts are
+    logged beside, without any effect. `cache` keeps the forecasts of backtests, null for none.
+    `allow_no_edge` lets a model trade live that has shown no skill in direction.
+    """
+
+    kind: Literal["baseline", "bundle"] = "baseline"
     baseline: BaselineRule = Field(default_factory=BaselineRule)
+    bundle: str = Field(default="default", min_length=1)
+    registry: Path = Path("models/registry")
+    shadows: tuple[str, ...] = ()
+    cache: Path | None = Path("data/forecasts")
+    threads: int = Field(default=1, ge=1, le=64)
+    allow_no_edge: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return {"kind": value} if isinstance(value, str) else value
 
 
 class JournalSettings(Section):
@@ -111,7 +128,7 @@ class ReportSettings(Section):
 class Settings(Section):
     """Everything that a person sets."""
 
-    mode: Literal["paper", "backtest"] = "paper"
+    mode: Literal["paper", "backtest", "live"] = "paper"
     capital: Decimal = Field(default=Decimal(10_000), ge=1, lt=Decimal("1e12"), decimal_places=8)
     currency: str = Field(default="USDT", pattern="^[A-Z0-9]{2,10}$")
     runs: Path = Path("runs")

@@ -1,7 +1,7 @@
 """Turns settings into the same actors and strategy for backtest, paper and live."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -11,21 +11,34 @@ from nautilus_trader.risk import RiskEngineConfig
 
 from morningstar_strategy.actors.journaling import JournalActor
 from morningstar_strategy.actors.prediction import PredictionActor
+from morningstar_strategy.actors.shadow import ShadowActor
 from morningstar_strategy.actors.supervision import SupervisionActor
-from morningstar_strategy.core.bars import BarWindow
 from morningstar_strategy.core.limits import RiskLimits
-from morningstar_strategy.core.prediction import Predictor
+from morningstar_strategy.core.prediction import Forecaster, Predictor
 from morningstar_strategy.faults import Faults
 from morningstar_strategy.journal import Journal
 from morningstar_strategy.memory import MemoryFile
-from morningstar_strategy.model.predictor import BaselinePredictor
+from morningstar_strategy.model.bundle import MorningstarModel
+from morningstar_strategy.model.forecasts import StreamForecaster
+from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredictor
+from morningstar_strategy.model.shelf import bundle_folder
 from morningstar_strategy.orders import VenueStyle
-from morningstar_strategy.settings.schema import PredictorSettings, Settings, VenueSettings
+from morningstar_strategy.settings.schema import Settings, VenueSettings
 from morningstar_strategy.snapshot import Terms
 from morningstar_strategy.strategy import Mandate, MorningstarStrategy
 from morningstar_strategy.supervisor.reviewer import AbstainingReviewer
 
-__all__ = ["Components", "engine_risk", "make_components", "make_predictor", "terms_of"]
+__all__ = [
+    "Components",
+    "Foresee",
+    "engine_risk",
+    "make_components",
+    "make_predictor",
+    "make_shadows",
+    "terms_of",
+]
+
+type Foresee = Callable[[BarType, Predictor], Forecaster]
 
 _HUNDRED: Final = Decimal(100)
 _EXIT_HEADROOM: Final = 3  # an exit may be worth more than the entry it closes
@@ -39,7 +52,11 @@ class Components:
     actors: tuple[Any, ...]
     strategy: MorningstarStrategy
     faults: Faults
-    model: str
+    predictor: Predictor
+
+
+def _streamed(bar_type: BarType, predictor: Predictor) -> Forecaster:
+    return StreamForecaster(bar_type.instrument_id.value, predictor)
 
 
 def make_components(
@@ -48,12 +65,15 @@ def make_components(
     terms: tuple[Terms, ...],
     style: VenueStyle,
     journal: Journal,
-    history: Mapping[BarType, BarWindow] | None = None,
+    shadow_journal: Journal | None = None,
+    foresee: Foresee = _streamed,
     memory_file: MemoryFile | None = None,
 ) -> Components:
     """Wire actors and strategy for these instruments.
 
+    `foresee` makes the forecaster of one series: bar by bar, or looked up in forecasts made ahead.
     `memory_file` keeps halts across restarts; a backtest has none and starts afresh.
+    Raises ValueError where the settings name a model that cannot be used.
     """
     faults = Faults()
     mandate = Mandate(
@@ -64,27 +84,55 @@ def make_components(
         style=style,
         equity_every_secs=settings.journal.equity_every_secs,
     )
-    predictor = make_predictor(settings.predictor)
+    predictor = make_predictor(settings)
     every = settings.journal.assessments == "all"
-    actors = (
+    bar_types = tuple(term.bar_type for term in terms)
+    actors: list[Any] = [  # of the engine, which has no common type for actors
         JournalActor(journal=journal, faults=faults, every_assessment=every),
         SupervisionActor(reviewer=AbstainingReviewer("off"), faults=faults),
         PredictionActor(
-            bar_types=tuple(term.bar_type for term in terms),
-            predictor=predictor,
+            forecasters={bar_type: foresee(bar_type, predictor) for bar_type in bar_types},
             faults=faults,
-            history=history,
         ),
-    )
+    ]
+    shadows = make_shadows(settings)
+    if shadows and shadow_journal is not None:
+        forecasters = {
+            bar_type: tuple(foresee(bar_type, each) for each in (predictor, *shadows))
+            for bar_type in bar_types
+        }
+        actors.append(ShadowActor(forecasters=forecasters, journal=shadow_journal, faults=faults))
     strategy = MorningstarStrategy(mandate=mandate, faults=faults, memory_file=memory_file)
-    return Components(actors=actors, strategy=strategy, faults=faults, model=predictor.model)
+    return Components(actors=tuple(actors), strategy=strategy, faults=faults, predictor=predictor)
 
 
-def make_predictor(settings: PredictorSettings) -> Predictor:
-    """Build the predictor that the settings name."""
-    match settings.kind:
+def make_predictor(settings: Settings) -> Predictor:
+    """Build the predictor that the settings name.
+
+    Raises ValueError for a bundle that cannot be loaded or does not fit the settings.
+    """
+    match settings.predictor.kind:
         case "baseline":
-            return BaselinePredictor(settings.baseline)
+            return BaselinePredictor(settings.predictor.baseline)
+        case "bundle":
+            return _bundled(settings, settings.predictor.bundle)
+
+
+def make_shadows(settings: Settings) -> tuple[Predictor, ...]:
+    """Build the predictors that only watch."""
+    return tuple(_bundled(settings, name) for name in settings.predictor.shadows)
+
+
+def _bundled(settings: Settings, name: str) -> BundlePredictor:
+    asked, interval = settings.predictor, settings.data.interval.value
+    folder = bundle_folder(name, interval=interval, registry=asked.registry)
+    model = MorningstarModel(folder, threads=asked.threads)
+    if model.manifest.interval != interval:
+        raise ValueError(
+            f"predictor.bundle {name} forecasts {model.manifest.interval} bars, "
+            f"data.interval is {interval}"
+        )
+    return BundlePredictor(model)
 
 
 def terms_of(instrument: Any, bar_type: BarType, venue: VenueSettings) -> Terms:

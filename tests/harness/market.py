@@ -106,11 +106,16 @@ class ScriptedPredictor:
         """Name the model."""
         return "script"
 
+    @property
+    def window(self) -> int:
+        """Look at the newest vector."""
+        return 1
+
     def predict(
-        self, instrument_id: str, ts_event: int, price: float, vector: FloatArray
+        self, instrument_id: str, ts_event: int, price: float, window: FloatArray
     ) -> Prediction:
         """Say what the script says."""
-        del vector
+        del window
         side = self._script(instrument_id, ts_event)
         long, short = (0.9 if side > 0 else 0.0), (0.9 if side < 0 else 0.0)
         return prediction(instrument_id, ts_event, price, long=long, short=short)

@@ -263,7 +263,13 @@ def test_a_browser_draws_every_chart_of_the_page(report: Report, tmp_path: Path)
 def test_the_table_has_the_headline_of_the_page(report: Report) -> None:
     console = Console(file=StringIO(), width=160)
     console.print(
-        summary(report, title="A [bold]title[/bold]", head_lines=["a line"], synthetic=True)
+        summary(
+            report,
+            title="A [bold]title[/bold]",
+            head_lines=["a line"],
+            model_lines=["a word"],
+            synthetic=True,
+        )
     )
     assert isinstance(console.file, StringIO)
     text = console.file.getvalue()

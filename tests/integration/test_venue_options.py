@@ -184,11 +184,11 @@ class BrokenPredictor(ScriptedPredictor):
         self._at = at
 
     def predict(
-        self, instrument_id: str, ts_event: int, price: float, vector: FloatArray
+        self, instrument_id: str, ts_event: int, price: float, window: FloatArray
     ) -> Prediction:
         if index_of(ts_event) == self._at:
             raise ArithmeticError(f"no forecast at bar {self._at}")
-        return super().predict(instrument_id, ts_event, price, vector)
+        return super().predict(instrument_id, ts_event, price, window)
 
 
 def test_a_predictor_that_raises_ends_the_run_with_its_error(composed: Composed) -> None:
@@ -202,9 +202,9 @@ def test_a_predictor_that_raises_ends_the_run_with_its_error(composed: Composed)
 def test_a_predictor_that_forecasts_nonsense_ends_the_run(composed: Composed) -> None:
     class Nonsense(ScriptedPredictor):
         def predict(
-            self, instrument_id: str, ts_event: int, price: float, vector: FloatArray
+            self, instrument_id: str, ts_event: int, price: float, window: FloatArray
         ) -> Prediction:
-            told = super().predict(instrument_id, ts_event, price, vector)
+            told = super().predict(instrument_id, ts_event, price, window)
             return replace(told, confidence=float(np.nan))
 
     composed.predictor = Nonsense(lambda _name, _ts: 0)

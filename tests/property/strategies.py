@@ -1,6 +1,6 @@
 """Markets, plans, snapshots, limits and memories for the laws: realistic ones, and nasty ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -343,8 +343,14 @@ _FORECASTS: Final = st.tuples(
 
 
 def predictions() -> st.SearchStrategy[Prediction]:
-    """Draw a forecast of any confidence and volatility."""
+    """Draw a forecast of any confidence and volatility, its probabilities being votes."""
     return _FORECASTS.map(lambda drawn: _prediction(*drawn))
+
+
+def calibrated() -> st.SearchStrategy[Prediction]:
+    """Draw a forecast whose probabilities are the odds of a move."""
+    barriers = st.floats(1e-5, 0.5)
+    return st.builds(lambda told, barrier: replace(told, barrier=barrier), predictions(), barriers)
 
 
 def _prediction(

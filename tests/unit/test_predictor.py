@@ -42,7 +42,7 @@ def test_another_rule_has_another_name(changes: dict[str, float]) -> None:
 @pytest.mark.parametrize("momentum", [2.0, -2.0, 0.0])
 def test_a_prediction_says_what_the_rule_says(momentum: float) -> None:
     told = vector(momentum_288=momentum)
-    said = BaselinePredictor(RULE).predict("X.Y", 7, 99.5, told)
+    said = BaselinePredictor(RULE).predict("X.Y", 7, 99.5, told[np.newaxis])
     signal = RULE.signal(told)
     assert (said.instrument_id, said.ts_event, said.price) == ("X.Y", 7, 99.5)
     assert said.odds == (signal.p_short, signal.p_flat, signal.p_long)
@@ -52,27 +52,32 @@ def test_a_prediction_says_what_the_rule_says(momentum: float) -> None:
         signal.target_distance,
     )
     assert said.turbulence == signal.turbulence
+    assert (said.barrier, said.efficiency, said.abstained) == (0.0, 0.5, "")
     assert said.model == BaselinePredictor(RULE).model
 
 
 def test_the_direction_follows_the_momentum() -> None:
-    up = BaselinePredictor(RULE).predict("X.Y", 7, 99.5, vector(momentum_288=2.0))
-    down = BaselinePredictor(RULE).predict("X.Y", 7, 99.5, vector(momentum_288=-2.0))
+    up = BaselinePredictor(RULE).predict("X.Y", 7, 99.5, vector(momentum_288=2.0)[np.newaxis])
+    down = BaselinePredictor(RULE).predict("X.Y", 7, 99.5, vector(momentum_288=-2.0)[np.newaxis])
     assert up.p_long > up.p_flat
     assert (up.p_long, up.p_short) == (down.p_short, down.p_long)
 
 
 def test_a_vector_that_is_not_warm_or_not_whole_is_refused() -> None:
+    told = vector(momentum_288=float("nan"))
     with pytest.raises(ValueError, match="momentum_288 must be finite, was nan"):
-        BaselinePredictor(RULE).predict("X.Y", 7, 99.5, vector(momentum_288=float("nan")))
+        BaselinePredictor(RULE).predict("X.Y", 7, 99.5, told[np.newaxis])
     with pytest.raises(ValueError, match="vector must hold"):
-        BaselinePredictor(RULE).predict("X.Y", 7, 99.5, np.zeros(3))
+        BaselinePredictor(RULE).predict("X.Y", 7, 99.5, np.zeros((1, 3)))
+    for wrong in (vector(), np.zeros((0, len(NAMES)))):
+        with pytest.raises(ValueError, match=r"window must have shape \[1, features\], was"):
+            BaselinePredictor(RULE).predict("X.Y", 7, 99.5, wrong)
 
 
 @pytest.mark.parametrize("price", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_price_that_is_none_is_refused(price: float) -> None:
     with pytest.raises(ValueError, match="price must be positive"):
-        BaselinePredictor(RULE).predict("X.Y", 7, price, vector())
+        BaselinePredictor(RULE).predict("X.Y", 7, price, vector()[np.newaxis])
 
 
 def test_the_abstaining_reviewer_says_why_and_scales_nothing() -> None:

@@ -39,7 +39,13 @@ OTHER: dict[str, Any] = {
         "funding": False,
     },
     "predictor": {
-        "kind": "baseline",
+        "kind": "bundle",
+        "bundle": "champion",
+        "registry": "elsewhere",
+        "shadows": ["mean"],
+        "cache": None,
+        "threads": 2,
+        "allow_no_edge": True,
         "baseline": {
             "momentum": "momentum_96",
             "threshold": 1.5,
@@ -79,6 +85,7 @@ OTHER: dict[str, Any] = {
             "max_size_percent": 14,
             "full_confidence": 0.8,
             "least_share": 0.5,
+            "kelly_share": 0.5,
         },
     },
     "risk": {
@@ -136,7 +143,13 @@ def test_every_key_of_the_schema_is_told_with_another_value_here() -> None:
     default = dict(leaves(Settings().model_dump(mode="json")))
     told = dict(leaves(Settings.model_validate(OTHER).model_dump(mode="json")))
     assert told.keys() == default.keys() == dict(leaves(OTHER)).keys()
-    assert [name for name in told if told[name] == default[name]] == ["predictor.kind"]
+    assert [name for name in told if told[name] == default[name]] == []
+
+
+def test_a_predictor_may_be_told_by_its_kind_alone(file: Path) -> None:
+    told = load_settings(file, overrides=["predictor=bundle"]).predictor
+    assert (told.kind, told.bundle) == ("bundle", "default")
+    assert fault(file, "predictor=oracle").startswith("setting predictor.kind: ")
 
 
 @pytest.mark.parametrize("tree", [{}, OTHER], ids=["defaults", "others"])
@@ -164,7 +177,7 @@ def test_every_key_can_be_set_on_the_command_line(tmp_path: Path, name: str) -> 
     changed = dict(leaves(settings.model_dump(mode="json")))
     default = dict(leaves(Settings().model_dump(mode="json")))
     differing = {key for key in default if changed[key] != default[key]}
-    assert differing == {text.split("=")[0] for text in told} - {"predictor.kind"}
+    assert differing == {text.split("=")[0] for text in told}
 
 
 @pytest.mark.parametrize("name", [name for name, _ in leaves(OTHER)])
@@ -180,7 +193,7 @@ def test_the_digest_sees_every_key_but_where_results_go(name: str) -> None:
     node[leaf] = source[leaf]
     changed = Settings.model_validate(tree)
     same = settings_digest(changed) == settings_digest(default)
-    assert same == (name in ("runs", "predictor.kind"))
+    assert same == (name in ("runs", "predictor.cache", "predictor.threads"))
 
 
 def test_the_digest_is_a_sha256_and_the_same_every_time() -> None:
@@ -219,7 +232,7 @@ def test_an_unknown_key_is_refused_at_every_level_by_its_full_name(
         ("capital=0", "capital", "0"),
         ("capital=.nan", "capital", "nan"),
         ("capital=true", "capital", "True"),
-        ("mode=live", "mode", "'live'"),
+        ("mode=dream", "mode", "'dream'"),
         ("data.interval=7m", "data.interval", "'7m'"),
         ("data.instruments=[]", "data.instruments", "[]"),
         ("data.instruments=[A, B, A]", "data.instruments", "A, B, A"),

@@ -14,7 +14,7 @@ from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.faults import Faults, guarded
 from morningstar_strategy.journal import Journal
 from morningstar_strategy.orders import VenueStyle
-from morningstar_strategy.settings.schema import PredictorSettings, Settings, VenueSettings
+from morningstar_strategy.settings.schema import Settings, VenueSettings
 from morningstar_strategy.settings.wiring import make_components, make_predictor, terms_of
 from morningstar_strategy.strategy import Mandate
 from tests.harness.market import bar_type, perpetual
@@ -64,7 +64,7 @@ def test_components_are_three_actors_and_a_strategy_with_one_box_of_faults(tmp_p
     kinds = [type(actor) for actor in made.actors]
     assert kinds == [JournalActor, SupervisionActor, PredictionActor]
     assert all(actor.faults is made.faults for actor in (*made.actors, made.strategy))
-    assert made.model == make_predictor(PredictorSettings()).model
+    assert made.predictor.model == make_predictor(Settings()).model
 
 
 def mandate(*bases: str, every: int = 60) -> Mandate:

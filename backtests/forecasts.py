@@ -1,0 +1,94 @@
+"""Forecasts of a whole backtest, made in blocks ahead and looked up bar by bar."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from nautilus_trader.model import BarType
+
+from backtests.data import MarketData, window
+from backtests.progress import RunProgress
+from morningstar_strategy.core.bars import BarWindow, joined
+from morningstar_strategy.core.prediction import Forecaster, Predictor
+from morningstar_strategy.model.forecast_cache import ForecastCache, key_of
+from morningstar_strategy.model.forecasts import (
+    ForecastTable,
+    StreamForecaster,
+    TableForecaster,
+    tabulate,
+)
+from morningstar_strategy.model.predictor import BundlePredictor
+from morningstar_strategy.settings.schema import PredictorSettings
+
+__all__ = ["Foresight"]
+
+_BASIS_POINTS: Final = 1e4
+
+
+class Foresight:
+    """Makes the forecasters of a backtest and remembers what they said.
+
+    A model bundle forecasts all bars at once, or its forecasts are found in the cache; any other
+    predictor is asked bar by bar.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[MarketData],
+        settings: PredictorSettings,
+        progress: RunProgress | None = None,
+    ) -> None:
+        self._markets: Mapping[BarType, MarketData] = {each.bar_type: each for each in data}
+        self._cache = None if settings.cache is None else ForecastCache(settings.cache)
+        self._threads = settings.threads
+        self._progress = progress
+        self._made: dict[str, list[tuple[MarketData, ForecastTable]]] = {}
+
+    def __call__(self, bar_type: BarType, predictor: Predictor) -> Forecaster:
+        """Make the forecaster of one series."""
+        market = self._markets[bar_type]
+        name = market.bar_type.instrument_id.value
+        if not isinstance(predictor, BundlePredictor):
+            return StreamForecaster(name, predictor, market.history)
+        table = self._table(predictor, name, joined(market.history, window(market.bars)))
+        self._made.setdefault(predictor.model, []).append((market, table))
+        return TableForecaster(name, table)
+
+    def notes(self, predictor: Predictor, *, cost: float) -> tuple[str, ...]:
+        """Say on how many traded bars a model abstained, and what it expected of the best one.
+
+        `cost` is the dearest round trip's, as a fraction of notional.
+        """
+        made = self._made.get(predictor.model, [])
+        bars, abstained, best = 0, Counter[str](), -np.inf
+        for market, table in made:
+            traded = table.ts_event >= market.bars[0].ts_event
+            bars += int(np.count_nonzero(traded))
+            abstained.update(table.abstentions(traded))
+            best = max(best, float(np.max(table.expected_move()[traded], initial=-np.inf)))
+        lines = [
+            f"The model opened nothing on {count:,} of {bars:,} bars: {reason}"
+            for reason, count in sorted(abstained.items())
+        ]
+        if np.isfinite(best):
+            lines.append(
+                f"The best move that it expected on any bar: {best * _BASIS_POINTS:.1f} bp; a "
+                f"round trip costs {cost * _BASIS_POINTS:.1f} bp"
+            )
+        return tuple(lines)
+
+    def _table(self, predictor: BundlePredictor, name: str, bars: BarWindow) -> ForecastTable:
+        key = key_of(predictor, name, bars)
+        kept = None if self._cache is None else self._cache.get(key)
+        if kept is not None:
+            return kept
+
+        def tell(share: float) -> None:
+            if self._progress is not None:
+                self._progress.show(f"forecasting {name}", share)
+
+        table = tabulate(predictor, bars, threads=self._threads, progress=tell)
+        if self._cache is not None:
+            self._cache.put(key, table)
+        return table

@@ -1,0 +1,61 @@
+"""What a reader of results must know about the model behind them, in whole sentences."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from morningstar_strategy.core.prediction import Predictor
+from morningstar_strategy.model.manifest import Manifest
+from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredictor
+
+__all__ = ["caveats"]
+
+
+def caveats(
+    predictor: Predictor,
+    *,
+    instruments: Collection[str],
+    start_ns: int,
+    end_ns: int,
+    synthetic: bool,
+) -> tuple[str, ...]:
+    """Say what the model can and cannot forecast, and whether it had seen these bars before.
+
+    Nobody has learnt from `synthetic` bars, whatever their dates.
+    """
+    match predictor:
+        case BundlePredictor():
+            manifest = predictor.bundle.manifest
+            return (
+                f"direction_edge: {manifest.direction_edge}",
+                *manifest.plain_words,
+                *(() if synthetic else _seen_before(manifest, start_ns, end_ns)),
+                *_strangers(manifest, instruments),
+            )
+        case BaselinePredictor():
+            return (
+                "The predictor is a transparent rule: its probabilities are votes and no odds, and "
+                "it is not expected to earn anything",
+            )
+        case _:
+            return ()
+
+
+def _seen_before(manifest: Manifest, start_ns: int, end_ns: int) -> tuple[str, ...]:
+    start, end = _moment(start_ns), _moment(end_ns)
+    if start >= manifest.train_end or end <= manifest.train_start:
+        return ()
+    return (
+        f"IN SAMPLE: the model was trained on bars from {manifest.train_start:%Y-%m-%d} to "
+        f"{manifest.train_end:%Y-%m-%d}; results before that end prove nothing",
+    )
+
+
+def _strangers(manifest: Manifest, instruments: Collection[str]) -> tuple[str, ...]:
+    strangers = sorted(set(instruments) - set(manifest.instruments))
+    if not strangers:
+        return ()
+    return (f"The model was not trained on {', '.join(strangers)}",)
+
+
+def _moment(ns: int) -> datetime:
+    return datetime.fromtimestamp(ns // 1_000_000_000, tz=UTC)

@@ -1,0 +1,151 @@
+"""From a finished walk-forward to a bundle that can be served, judged and made again."""
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from morningstar_strategy.core.bars import FloatArray
+from morningstar_strategy.model import drift, graphs
+from morningstar_strategy.model.bundle import Draft, Manifest, feature_spec, publish
+from morningstar_strategy.model.card import CardFacts
+from morningstar_strategy.model.card import render as render_card
+from morningstar_strategy.model.card_page import render as render_page
+from morningstar_strategy.model.dataset import Panel
+from morningstar_strategy.model.drift import DriftReference
+from morningstar_strategy.model.evaluation import Evaluation
+from morningstar_strategy.model.heads import Float32Array
+from morningstar_strategy.model.recipe import Recipe
+from morningstar_strategy.model.walkforward import Walk
+
+__all__ = ["publish_walk"]
+
+_GOLDEN_ROWS: Final = 8
+_LIBRARIES: Final = ("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
+_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """First and last close of some rows."""
+
+    start: datetime
+    end: datetime
+
+
+def publish_walk(
+    recipe: Recipe,
+    walk: Walk,
+    evaluation: Evaluation,
+    *,
+    bundles: Path,
+    cards: Path,
+    created: datetime,
+    code_sha256: str,
+) -> Manifest:
+    """Make a bundle of what the last quarter's training made of the evaluation's champion.
+
+    Its folder in `bundles` is named after family, interval, end of training and content; its card
+    with pictures, which would be most of the bundle, is a file of that name in `cards`.
+    """
+    family = evaluation.champion
+    learned = walk.learned[family]
+    graph = graphs.finish(learned.graph, learned.calibration)
+    reference = _reference(walk)
+    trained, tested = _train_span(walk), _test_span(walk)
+    draft = Draft(
+        model_id=_model_id(recipe, family, trained.end, graph),
+        family=family,
+        interval=recipe.interval,
+        window=graphs.window_of(graph),
+        instruments=recipe.instruments,
+        created=created,
+        life_days=recipe.life_days,
+        labels=recipe.labels,
+        features=feature_spec(reference),
+        train_start=trained.start,
+        train_end=trained.end,
+        test_start=tested.start,
+        test_end=tested.end,
+        data_sha256=walk.panel.data_sha256,
+        data_licence=recipe.data_licence,
+        recipe=recipe.essence(),
+        seed=recipe.seed,
+        trials=evaluation.economics.trials,
+        code_sha256=code_sha256,
+        versions=_versions(),
+        calibration={
+            head: (platt.offset, platt.slope)
+            for head in ("touch", "direction", "turbulent")
+            for platt in (getattr(learned.calibration, head),)
+        },
+        metrics=evaluation.metrics,
+        direction_edge=evaluation.direction_edge,
+        plain_words=evaluation.plain_words,
+        tolerance=recipe.tolerance,
+    )
+    facts = _facts(draft)
+    manifest = publish(
+        bundles / draft.model_id,
+        graph=graph,
+        draft=draft,
+        golden=_golden(reference, draft.window, recipe.seed),
+        card=render_card(facts, evaluation),
+    )
+    cards.mkdir(parents=True, exist_ok=True)
+    page = render_page(facts, evaluation)
+    (cards / f"{draft.model_id}.html").write_text(page, encoding="utf-8")
+    return manifest
+
+
+def _facts(draft: Draft) -> CardFacts:
+    return CardFacts(**{item.name: getattr(draft, item.name) for item in fields(CardFacts)})
+
+
+def _model_id(recipe: Recipe, family: str, trained_to: datetime, graph: bytes) -> str:
+    content = hashlib.sha256(graph).hexdigest()[:_DIGITS]
+    return f"{family}-{recipe.interval}-{trained_to:%Y%m%d}-{content}"
+
+
+def _reference(walk: Walk) -> DriftReference:
+    """Learn how the features were distributed over every bar of the last training span."""
+    panel, last = walk.panel, int(walk.panel.ts_event[walk.train_rows].max())
+    return drift.fit([_series(panel, number, last) for number in range(len(panel.instruments))])
+
+
+def _series(panel: Panel, number: int, last_ns: int) -> Float32Array:
+    series: Float32Array = panel.features[
+        (panel.instrument == number) & (panel.ts_event <= last_ns)
+    ]
+    return series
+
+
+def _train_span(walk: Walk) -> Span:
+    """Give the span of everything the last training looked at, its labels' ends included."""
+    first = int(walk.panel.ts_event[walk.train_rows].min())
+    return Span(start=_moment(first), end=_moment(walk.folds[-1].train_end_ns))
+
+
+def _test_span(walk: Walk) -> Span:
+    last = int(walk.panel.ts_event[walk.oos.rows].max())
+    return Span(start=_moment(walk.folds[-1].test_start_ns), end=_moment(last))
+
+
+def _moment(ns: int) -> datetime:
+    return datetime.fromtimestamp(ns // 1_000_000_000, tz=UTC)
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+def _golden(reference: DriftReference, window: int, seed: int) -> Float32Array:
+    """Draw windows like the training's features; no recorded bar goes into a bundle."""
+    rng = np.random.default_rng(seed)
+    median, iqr = np.asarray(reference.median), np.asarray(reference.iqr)
+    drawn: FloatArray = rng.normal(size=(_GOLDEN_ROWS, window, len(median)))
+    return (median + 0.75 * iqr * drawn).astype(np.float32)

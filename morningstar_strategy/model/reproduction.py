@@ -1,0 +1,203 @@
+"""Takes the numbers of a bundle's card again, and scores it on bars it has never been judged on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from pydantic import ValidationError
+
+from morningstar_strategy.core.bars import IntArray
+from morningstar_strategy.model import baselines, dataset
+from morningstar_strategy.model.bundle import MorningstarModel
+from morningstar_strategy.model.dataset import Panel
+from morningstar_strategy.model.evaluation import Evaluation, Metric, evaluate
+from morningstar_strategy.model.heads import Float32Array, Forecast, forecast_of
+from morningstar_strategy.model.manifest import Manifest
+from morningstar_strategy.model.out_of_sample import OutOfSample
+from morningstar_strategy.model.recipe import Recipe
+from morningstar_strategy.model.walkforward import Walk
+from morningstar_strategy.model.workshop import judged, learn, load_panel
+from morningstar_strategy.tree import SettingsError, Tree, override, sentence
+
+__all__ = ["Reproduction", "Taken", "recipe_of", "reproduce"]
+
+type Progress = Callable[[str, float], None]
+
+_FRESH: Final = "fresh"
+_ELSEWHERE: Final = ("catalog", "work", "threads", "device")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One number of the card beside the same number now."""
+
+    name: str
+    card: float
+    now: float
+
+    @property
+    def difference(self) -> float:
+        """Give how far apart they are, relative to the card's where that is above one."""
+        return abs(self.now - self.card) / max(1.0, abs(self.card))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """What of a card could be taken again.
+
+    `served` is the largest difference between what the bundle itself forecasts of the rows after
+    its training and what was judged; `fresh` scores the bundle on bars after those of the card.
+    """
+
+    model_id: str
+    tolerance: float
+    taken: tuple[Taken, ...]
+    served: float
+    fresh: Evaluation | None
+
+    @property
+    def worst(self) -> Taken:
+        """Give the number that is farthest from the card's."""
+        return max(self.taken, key=lambda each: each.difference)
+
+    @property
+    def holds(self) -> bool:
+        """Say whether every number is reproduced within the stated tolerance."""
+        return max(self.worst.difference, self.served) <= self.tolerance
+
+    @property
+    def verdict(self) -> str:
+        """Say it in one sentence."""
+        count, most = len(self.taken), max(self.worst.difference, self.served)
+        if self.holds:
+            return (
+                f"All {count} numbers of the card of {self.model_id} are reproduced within "
+                f"{self.tolerance:g}; the largest difference was {most:.2g}."
+            )
+        return (
+            f"The card of {self.model_id} is not reproduced: {self.worst.name} was "
+            f"{self.worst.card:.6g}, is {self.worst.now:.6g}; served forecasts differ by up to "
+            f"{self.served:.2g}, allowed are {self.tolerance:g}."
+        )
+
+    def document(self) -> dict[str, object]:
+        """Give it as JSON values."""
+        return {
+            "model_id": self.model_id,
+            "holds": self.holds,
+            "verdict": self.verdict,
+            "tolerance": self.tolerance,
+            "served_difference": self.served,
+            "metrics": [
+                {"name": each.name, "card": each.card, "now": each.now} for each in self.taken
+            ],
+            "fresh": None if self.fresh is None else self.fresh.model_dump(mode="json"),
+        }
+
+
+def recipe_of(folder: Path, *, overrides: Sequence[str] = ()) -> Recipe:
+    """Read the recipe that a bundle was made by; only places and machine may be overridden.
+
+    Raises BundleError for what is no sound bundle and SettingsError for another override.
+    """
+    manifest = MorningstarModel(folder).manifest
+    tree: Tree = {**manifest.recipe, "data_licence": manifest.data_licence}
+    for each in overrides:
+        if each.partition("=")[0].strip() not in _ELSEWHERE:
+            raise SettingsError(
+                f"--set of an evaluation must be one of {', '.join(_ELSEWHERE)}, was {each!r}"
+            )
+        override(tree, each)
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as e:
+        raise SettingsError(f"recipe of {folder.name}: {sentence(e)}") from e
+
+
+def reproduce(folder: Path, recipe: Recipe, *, progress: Progress) -> Reproduction:
+    """Train and judge again as the card says, and compare every number with it.
+
+    Raises ValueError where the catalog does not hold the very bars that the card was made from.
+    """
+    model = MorningstarModel(folder, threads=recipe.threads)
+    manifest = model.manifest
+    panel = load_panel(recipe, progress)
+    if panel.data_sha256 != manifest.data_sha256:
+        raise ValueError(
+            f"bars of catalog {recipe.catalog} must be those of the card, with hash "
+            f"{manifest.data_sha256[:12]}, had {panel.data_sha256[:12]}"
+        )
+    walked = learn(recipe, panel, progress)
+    evaluation = judged(recipe, walked, manifest.family, trials=manifest.trials)
+    return Reproduction(
+        model_id=manifest.model_id,
+        tolerance=manifest.tolerance,
+        taken=_taken(manifest, evaluation.metrics),
+        served=_served(model, walked),
+        fresh=_fresh(model, recipe, walked, progress),
+    )
+
+
+def _taken(manifest: Manifest, metrics: Sequence[Metric]) -> tuple[Taken, ...]:
+    now = {(m.family, m.head, m.name, m.baseline): m for m in metrics}
+    found = []
+    for card in manifest.metrics:
+        name = f"{card.family} {card.head} {card.name}"
+        again = now[card.family, card.head, card.name, card.baseline]
+        found.append(Taken(name=name, card=card.value, now=again.value))
+        found.append(
+            Taken(
+                name=f"{card.baseline} {card.head} {card.name}",
+                card=card.baseline_value,
+                now=again.baseline_value,
+            )
+        )
+    return tuple(found)
+
+
+def _served(model: MorningstarModel, walked: Walk) -> float:
+    """Ask the bundle itself about the last quarter and compare with what was judged."""
+    last = walked.oos.fold == len(walked.oos.folds) - 1
+    asked = _ask(model, walked.panel, walked.oos.rows[last])
+    judged_on = walked.oos.families[model.manifest.family].take(last)
+    return max(
+        float(np.max(np.abs(getattr(asked, item.name) - getattr(judged_on, item.name))))
+        for item in fields(Forecast)
+    )
+
+
+def _ask(model: MorningstarModel, panel: Panel, rows: IntArray) -> Forecast:
+    parts: dict[str, list[Float32Array]] = {}
+    for block in dataset.window_blocks(panel, rows, model.manifest.window):
+        for name, output in model.predict({"bars": block}).items():
+            parts.setdefault(name, []).append(output)
+    return forecast_of({name: np.concatenate(outputs) for name, outputs in parts.items()})
+
+
+def _fresh(
+    model: MorningstarModel, recipe: Recipe, walked: Walk, progress: Progress
+) -> Evaluation | None:
+    """Score the bundle on bars that came after those of its card, None where there are none."""
+    manifest = model.manifest
+    panel = load_panel(recipe, progress, to_the_end=True)
+    rows = dataset.usable(panel, manifest.window)
+    seen_ns = int(walked.panel.ts_event[walked.oos.rows].max())
+    rows = rows[panel.ts_event[rows] > seen_ns]
+    if not len(rows):
+        return None
+    simple = baselines.fit(walked.panel, walked.train_rows, recipe.labels)
+    oos = OutOfSample(
+        rows=rows,
+        fold=np.zeros(len(rows), np.int16),
+        folds=(_FRESH,),
+        reference=baselines.forecast(panel, rows, simple),
+        ewma=baselines.ewma(panel, rows),
+        turbulent=baselines.targets(panel, rows, simple).turbulent,
+        families={manifest.family: _ask(model, panel, rows)},
+    )
+    cost = recipe.cost_percent / 100.0
+    return evaluate(
+        panel, oos, champion=manifest.family, cost=cost, trials=manifest.trials, seed=recipe.seed
+    )

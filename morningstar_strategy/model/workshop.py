@@ -1,0 +1,144 @@
+"""One training from recipe to registered bundles."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from morningstar_strategy.core import _steps, features
+from morningstar_strategy.model import dataset
+from morningstar_strategy.model.dataset import Panel
+from morningstar_strategy.model.evaluation import Evaluation, evaluate
+from morningstar_strategy.model.fold_cache import FoldCache
+from morningstar_strategy.model.manifest import Manifest
+from morningstar_strategy.model.publishing import publish_walk
+from morningstar_strategy.model.recipe import Recipe
+from morningstar_strategy.model.registry import Registry, Role
+from morningstar_strategy.model.shelf import BUNDLES
+from morningstar_strategy.model.trades import RULES
+from morningstar_strategy.model.trials import count_trials
+from morningstar_strategy.model.walkforward import Walk, walk
+
+__all__ = ["Trained", "judged", "learn", "learning_code_sha256", "load_panel", "train"]
+
+type Progress = Callable[[str, float], None]
+
+CARDS: Final = "cards"  # the folder of a registry that holds the pages
+_SHARE_OF_LEARNING: Final = 0.95
+_PERCENT: Final = 100.0
+# What decides the numbers of a fit; a change of any makes earlier fits stale
+_LEARNING: Final = (
+    *("barfiles", "baselines", "calibration", "dataset", "families", "fitting", "gbm", "graphs"),
+    *("heads", "hybrid", "labels", "linear", "network", "sketch", "splits", "trees"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A published bundle."""
+
+    root: Path  # of the registry
+    role: Role
+    manifest: Manifest
+
+    @property
+    def folder(self) -> Path:
+        """Give the bundle's folder."""
+        return self.root / BUNDLES / self.manifest.model_id
+
+    @property
+    def page(self) -> Path:
+        """Give the card with pictures."""
+        return self.root / CARDS / f"{self.manifest.model_id}.html"
+
+    def document(self) -> dict[str, object]:
+        """Give it as JSON values."""
+        return {
+            "bundle": str(self.folder),
+            "page": str(self.page),
+            "role": self.role,
+            "manifest": self.manifest.model_dump(mode="json"),
+        }
+
+
+def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Trained, ...]:
+    """Train, judge and publish the recipe's champion, then its challengers.
+
+    Raises ValueError in one sentence for bars or settings that cannot be trained on.
+    """
+    panel = load_panel(recipe, progress)
+    walked = learn(recipe, panel, progress)
+    trials = recipe.prior_trials + count_trials(
+        recipe.output,
+        data_sha256=panel.data_sha256,
+        recipe_sha256=recipe.digest(),
+        each=len(recipe.families) * len(RULES),
+    )
+    registry = Registry(recipe.output)
+    made = []
+    for family in (recipe.champion, *recipe.challengers):
+        progress(f"judging {family}", _SHARE_OF_LEARNING)
+        manifest = publish_walk(
+            recipe,
+            walked,
+            judged(recipe, walked, family, trials=trials),
+            bundles=registry.bundles,
+            cards=recipe.output / CARDS,
+            created=created,
+            code_sha256=learning_code_sha256(),
+        )
+        role = registry.adopt(manifest.model_id, at=created)
+        made.append(Trained(root=recipe.output, role=role, manifest=manifest))
+    return tuple(made)
+
+
+def load_panel(recipe: Recipe, progress: Progress, *, to_the_end: bool = False) -> Panel:
+    """Read the recipe's bars, or all that the catalog holds from the recipe's start."""
+    progress("reading bars", 0.0)
+    return dataset.load(
+        recipe.catalog,
+        recipe.instruments,
+        recipe.interval,
+        recipe.labels,
+        start_ns=_nanoseconds(recipe.start),
+        end_ns=None if to_the_end else _nanoseconds(recipe.end),
+    )
+
+
+def learn(recipe: Recipe, panel: Panel, progress: Progress) -> Walk:
+    """Walk forward, going on where an earlier run with the same bars, code and recipe stopped."""
+    essence = "\n".join((panel.data_sha256, learning_code_sha256(), recipe.learning_digest()))
+    key = hashlib.sha256(essence.encode()).hexdigest()[:16]
+    return walk(
+        recipe,
+        panel,
+        cache=FoldCache(recipe.work, key),
+        progress=lambda what, share: progress(what, share * _SHARE_OF_LEARNING),
+    )
+
+
+def judged(recipe: Recipe, walked: Walk, family: str, *, trials: int) -> Evaluation:
+    """Measure all families with one of them in the champion's place."""
+    return evaluate(
+        walked.panel,
+        walked.oos,
+        champion=family,
+        cost=recipe.cost_percent / _PERCENT,
+        trials=trials,
+        seed=recipe.seed,
+    )
+
+
+def learning_code_sha256() -> str:
+    """Give the SHA-256 of the code that decides what is learnt."""
+    here = Path(__file__).parent
+    own = [here / f"{name}.py" for name in _LEARNING]
+    paths = [*own, Path(_steps.__file__), Path(features.__file__)]
+    sources = (path.read_bytes().replace(b"\r\n", b"\n") for path in paths)
+    return hashlib.sha256(b"\0".join(sources)).hexdigest()
+
+
+def _nanoseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp()) * 1_000_000_000

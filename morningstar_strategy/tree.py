@@ -1,0 +1,101 @@
+"""Reads YAML with `extends:` and `a.b=c` overrides, and says in one sentence what is wrong."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import yaml
+from pydantic import ValidationError
+
+__all__ = ["SettingsError", "Tree", "override", "read_tree", "sentence"]
+
+type Tree = dict[str, object]
+
+# The parser lets a month 13 and brackets without end through as errors of their own
+_NOT_YAML: Final = (yaml.YAMLError, ValueError, RecursionError)
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used, in one sentence."""
+
+
+def read_tree(path: Path, *, overrides: Sequence[str] = ()) -> Tree:
+    """Read a settings file with what it extends, then apply each `a.b=c`, where c is YAML.
+
+    Raises SettingsError naming the file or the override.
+    """
+    tree = _read(path, seen=())
+    for each in overrides:
+        override(tree, each)
+    return tree
+
+
+def sentence(error: ValidationError) -> str:
+    """Say the first fault of a validation in one sentence."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"]) or "settings"
+    message = fault["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more faults)" if error.error_count() > 1 else ""
+    match fault["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            return f"unknown setting {place}{more}"
+        case "value_error":
+            return f"setting {place}: {message}{more}"
+        case _:
+            return f"setting {place}: {message}, was {fault['input']!r:.80}{more}"
+
+
+def _read(path: Path, *, seen: tuple[Path, ...]) -> Tree:
+    resolved = path.resolve()
+    if resolved in seen:
+        raise SettingsError(f"extends of {path} comes back to itself")
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise SettingsError(f"settings file {path} cannot be read: {e.strerror}") from e
+    except _NOT_YAML as e:
+        raise SettingsError(f"settings file {path} is not YAML: {_first_line(e)}") from e
+    tree: object = {} if loaded is None else loaded
+    if not isinstance(tree, dict):
+        raise SettingsError(f"settings file {path} must hold a mapping")
+    base = tree.pop("extends", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise SettingsError(f"extends of {path} must name a file, was {base!r}")
+    return _merged(_read(path.parent / base, seen=(*seen, resolved)), tree)
+
+
+def _merged(base: Mapping[str, object], over: Mapping[str, object]) -> Tree:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            merged[key] = _merged(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def override(tree: Tree, told: str) -> None:
+    """Apply one `a.b=c`, where c is YAML; raise SettingsError for anything else."""
+    name, equals, text = told.partition("=")
+    *parents, leaf = name.strip().split(".")
+    if not equals or not leaf:
+        raise SettingsError(f"--set takes a.b=c, was {told!r}")
+    try:
+        value = yaml.safe_load(text)
+    except _NOT_YAML as e:
+        raise SettingsError(f"value of --set {name} is not YAML: {_first_line(e)}") from e
+    node: object = tree
+    for parent in parents:
+        if not isinstance(node, dict):
+            raise SettingsError(f"--set {name}: {parent} is inside something that has no fields")
+        node = node.setdefault(parent, {})
+    if not isinstance(node, dict):
+        raise SettingsError(f"--set {name}: {'.'.join(parents)} has no fields")
+    node[leaf] = value
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

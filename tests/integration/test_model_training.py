@@ -1,0 +1,177 @@
+"""A whole training on a small catalog: train, publish, evaluate, serve, promote."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from backtests.session import run_backtest
+from catalog.sample import main as make_sample
+from morningstar_strategy.core.records import from_line
+from morningstar_strategy.journal import JOURNAL, SHADOWS
+from morningstar_strategy.model.bundle import MorningstarModel
+from morningstar_strategy.model.registry import Registry
+from morningstar_strategy.model.training import main as training
+from morningstar_strategy.settings.load import load_settings
+
+ROOT: Final = Path(__file__).parents[2]
+NAMES: Final = "[BTCUSDT-PERP.BINANCE, ETHUSDT-PERP.BINANCE]"
+SMALL: Final = (
+    f"instruments={NAMES}",
+    *("interval=5m", "start=2024-01-01", "end=null"),
+    *("labels.horizon=12", "walk_forward.start=2024-03-10", "walk_forward.stride=12"),
+    *("families=[gbm, logistic]", "challengers=[logistic]"),
+    "options={gbm: {trees: 12, direction_trees: 6, quantile_trees: 6}}",
+)
+
+
+def told(*pairs: str) -> list[str]:
+    return [part for pair in pairs for part in ("--set", pair)]
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("catalog") / "sample"
+    assert make_sample(["--catalog", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("training")
+
+
+def places(catalog: Path, workplace: Path) -> Sequence[str]:
+    return (
+        f"catalog={catalog}",
+        f"output={workplace / 'registry'}",
+        f"work={workplace / 'work'}",
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(catalog: Path, workplace: Path) -> Path:
+    """Train once and give the registry."""
+    code = training(
+        ["--config", str(ROOT / "config/train.yaml"), *told(*SMALL, *places(catalog, workplace))]
+    )
+    assert code == 0
+    return workplace / "registry"
+
+
+def champion(registry: Path) -> Path:
+    found = Registry(registry)
+    name = found.channels().of("5m").champion
+    assert name is not None
+    return found.bundles / name
+
+
+def test_a_training_publishes_a_champion_and_its_challengers(trained: Path) -> None:
+    channel = Registry(trained).channels().of("5m")
+    assert channel.champion is not None
+    assert channel.champion.startswith("gbm-5m-20240331-")
+    assert [name.split("-")[0] for name in channel.challengers] == ["logistic"]
+    model = MorningstarModel(champion(trained))
+    names = {path.name for path in champion(trained).iterdir()}
+    assert names == {"model.onnx", "manifest.json", "golden.npz", "card.md"}
+    assert (trained / "cards" / f"{channel.champion}.html").stat().st_size > 1_000_000
+    heads = {(metric.family, metric.head) for metric in model.manifest.metrics}
+    assert {("gbm", "touch"), ("gbm", "direction"), ("logistic", "volatility")} <= heads
+    assert model.manifest.train_end < model.manifest.test_start
+
+
+def test_the_card_is_reproduced_and_the_bundle_serves_what_was_judged(
+    trained: Path, catalog: Path, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh = told(f"catalog={catalog}", f"work={workplace / 'elsewhere'}")  # nothing fitted yet
+    capsys.readouterr()
+    code = training(["--evaluate", str(champion(trained)), *fresh, "--json"])
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert found["holds"] is True
+    assert found["served_difference"] < 1e-6
+    assert all(each["card"] == pytest.approx(each["now"], abs=1e-9) for each in found["metrics"])
+    assert len(found["metrics"]) > 20
+
+
+def test_other_bars_are_not_the_cards(
+    trained: Path, workplace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make_sample(["--catalog", str(tmp_path / "other"), "--seed", "8"]) == 0
+    there = told(f"catalog={tmp_path / 'other'}", f"work={workplace / 'elsewhere'}")
+    assert training(["--evaluate", str(champion(trained)), *there]) == 2
+    assert "must be those of the card" in capsys.readouterr().err
+
+
+def test_a_second_training_goes_on_where_the_first_stopped_and_makes_the_same_model(
+    trained: Path, catalog: Path, workplace: Path, tmp_path: Path
+) -> None:
+    here = (*places(catalog, workplace), f"output={tmp_path / 'registry'}")
+    recipe = ["--config", str(ROOT / "config/train.yaml")]
+    fits = sorted(path for path in (workplace / "work").rglob("raw.onnx"))
+    shutil.rmtree(fits[0].parent)  # as if it had been interrupted before this one
+    stamps = {path: path.stat().st_mtime_ns for path in fits[1:]}
+    assert training([*recipe, *told(*SMALL, *here)]) == 0
+    assert {path: path.stat().st_mtime_ns for path in fits[1:]} == stamps
+    assert fits[0].exists()
+    assert champion(tmp_path / "registry").name == champion(trained).name
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("interval=7x", "setting interval"),
+        ("instruments=[NONE.BINANCE]", "no bars of"),
+        ("walk_forward.start=2030-01-01", "walk_forward.start must leave at least two quarters"),
+        ("families=[logistic]", "champion and challengers must be families, was gbm"),
+        ("options={gbm: {branches: 2}}", "options of family gbm must be its settings"),
+        ("nonsense=1", "unknown setting nonsense"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence_and_leaves_nothing(
+    catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str, sentence: str
+) -> None:
+    pairs = (*SMALL, *places(catalog, tmp_path), wrong)
+    assert training(["--config", str(ROOT / "config/train.yaml"), *told(*pairs)]) == 2
+    *steps, error = capsys.readouterr().err.strip().splitlines()
+    assert error.startswith("error: ")
+    assert sentence in error
+    assert all("%" in step for step in steps)
+    assert not (tmp_path / "registry").exists()
+
+
+def test_the_champion_is_served_and_the_challenger_watches(
+    trained: Path, catalog: Path, tmp_path: Path
+) -> None:
+    challenger = Registry(trained).channels().of("5m").challengers[0]
+
+    def run(name: str, *more: str) -> Path:
+        settings = load_settings(
+            ROOT / "config/sample.yaml",
+            overrides=[
+                *("predictor.kind=bundle", "predictor.bundle=champion"),
+                *(f"predictor.registry={trained}", f"predictor.cache={tmp_path / 'cache'}"),
+                *(f"data.catalog={catalog}", f"data.instruments={NAMES}"),
+                *("data.start=2024-03-28", f"runs={tmp_path / name}", *more),
+            ],
+        )
+        return run_backtest(settings, quiet=True).folder
+
+    plain = run("plain")
+    again = run("again", "predictor.threads=2")
+    assert (plain / JOURNAL).read_bytes() == (again / JOURNAL).read_bytes()
+    watched = run("watched", f"predictor.shadows=[{challenger}]")
+    assert (plain / JOURNAL).read_bytes() == (watched / JOURNAL).read_bytes()
+    rows = [from_line(line) for line in (watched / SHADOWS).read_text().splitlines()]
+    models = {
+        forecast["model"].rsplit("-", 1)[0]
+        for row in rows
+        for forecast in row.fields["forecasts"]  # type: ignore[union-attr,index]
+    }
+    assert models == {champion(trained).name, challenger}
+    report = json.loads((plain / "report.json").read_text())
+    assert report["model"][0] == f"direction_edge: {report['model'][0].split()[-1]}"
+    assert not any("IN SAMPLE" in line for line in report["model"])  # synthetic bars
