@@ -17,7 +17,8 @@ from morningstar_strategy.settings.schema import DataSettings
 
 __all__ = ["MarketData", "day_of", "load_market_data", "nanoseconds", "window"]
 
-_WARMUP_SLACK: Final = 1.5  # holes in the data stretch the warm-up
+_HISTORY: Final = WARMUP + 2_064  # also fills a model's window, and that of its drift watch
+_SLACK: Final = 1.5  # holes in the data stretch the history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def _load(instrument: Any, data: DataSettings, *, funding: bool) -> MarketData:
     name = str(instrument.id)
     series = store.bar_type(name, data.interval.value)
     start, end = nanoseconds(data.start), nanoseconds(data.end)
-    reach = int(WARMUP * _WARMUP_SLACK) * data.interval.nanoseconds
+    reach = int(_HISTORY * _SLACK) * data.interval.nanoseconds
     loaded = store.load_bars(
         data.catalog, series, start_ns=None if start is None else start - reach, end_ns=end
     )
@@ -72,7 +73,7 @@ def _load(instrument: Any, data: DataSettings, *, funding: bool) -> MarketData:
         instrument=instrument,
         bar_type=BarType.from_str(series),
         bars=bars,
-        history=window(loaded[max(first - WARMUP, 0) : first]),
+        history=window(loaded[max(first - _HISTORY, 0) : first]),
         funding=[_settling(rate) for rate in rates],
     )
 

@@ -99,7 +99,10 @@ def facts_table(facts: CardFacts, evaluation: Evaluation) -> Table:
             f"variance of the next {labels.regime_horizon} bars above its "
             f"{labels.regime_quantile:.0%} quantile in training",
         ),
-        ("Number of trials", f"{facts.trials:,} stated, {money.trials:,} used for deflation"),
+        (
+            "Number of trials",
+            f"{money.trials_stated:,} stated, {money.trials:,} used for deflation",
+        ),
         ("Made", f"{_day(facts.created)}, valid for {facts.life_days} days after training"),
         ("Seed", f"{facts.seed}"),
         ("Data SHA-256", facts.data_sha256),

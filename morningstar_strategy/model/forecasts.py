@@ -88,7 +88,7 @@ class StreamForecaster:
         if self._known < self._needed:
             return None
         said = self._predictor.predict(self._instrument_id, ts_event, close, window)
-        return abstaining(said, self._why) if drifted else said
+        return abstaining(said, self._why) if drifted and not said.abstained else said
 
     def _remember(self, vector: FloatArray) -> FloatArray:
         """Put the newest vector behind the others and return as many as a forecast needs."""

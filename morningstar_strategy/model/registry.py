@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from morningstar_strategy.model.bundle import BundleError, Manifest
+from morningstar_strategy.model.bundle import BundleError
 from morningstar_strategy.model.channels import Change, Channels, RegistryError
 from morningstar_strategy.model.promotion import Verdict, compare, retraining_due
-from morningstar_strategy.model.registry_folder import Check, RefusedError, Registry
+from morningstar_strategy.model.registry_folder import Check, RefusedError, Registry, Role, role_of
 from morningstar_strategy.model.shadow_log import read_shadow_logs
 
-__all__ = ["RefusedError", "Registry", "RegistryError", "main"]
+__all__ = ["RefusedError", "Registry", "RegistryError", "Role", "main"]
 
 _DEFAULT: Final = Path("models/registry")
 _WIDTH: Final = 140  # of tables where there is no terminal
@@ -91,16 +91,9 @@ def _row(registry: Registry, name: str, channels: Channels, now: datetime) -> Ro
         "direction_edge": manifest.direction_edge,
         "trained_to": f"{manifest.train_end:%Y-%m-%d}",
         "expires": f"{manifest.expires:%Y-%m-%d}",
-        "channel": _channel(manifest, channels),
+        "channel": role_of(channels, manifest),
         "remark": None if due is None else f"retraining is due: {due}",
     }
-
-
-def _channel(manifest: Manifest, channels: Channels) -> str | None:
-    channel = channels.of(manifest.interval)
-    if manifest.model_id == channel.champion:
-        return "champion"
-    return "challenger" if manifest.model_id in channel.challengers else None
 
 
 def _promote(registry: Registry, args: argparse.Namespace, now: datetime) -> int:

@@ -19,7 +19,7 @@ from morningstar_strategy.model.channels import (
 )
 from morningstar_strategy.model.shelf import BUNDLES
 
-__all__ = ["Check", "RefusedError", "Registry", "Role"]
+__all__ = ["Check", "RefusedError", "Registry", "Role", "role_of"]
 
 type Role = Literal["champion", "challenger"]
 
@@ -74,7 +74,7 @@ class Registry:
         with locked(self.root):
             channels = self.channels()
             manifest = self._loaded(model_id)
-            if _role(channels, manifest) is not None:
+            if role_of(channels, manifest) is not None:
                 raise RefusedError(f"{model_id} must be new to its channel, was not")
             channels = channels.after(_addition(manifest, at=at, who=who, why=why))
             write_channels(self.root, channels)
@@ -107,7 +107,7 @@ class Registry:
                 raise RefusedError(
                     f"champion of {manifest.interval} must still be {over}, is {champion}"
                 )
-            if _role(channels, manifest) is None:
+            if role_of(channels, manifest) is None:
                 channels = channels.after(_addition(manifest, at=at, who=who, why=why))
             if champion is not None:
                 change = change_of(
@@ -184,7 +184,8 @@ class Registry:
         return manifest
 
 
-def _role(channels: Channels, manifest: Manifest) -> Role | None:
+def role_of(channels: Channels, manifest: Manifest) -> Role | None:
+    """Say what a model does in the channel of its interval, None where it is not in it."""
     channel = channels.of(manifest.interval)
     if manifest.model_id == channel.champion:
         return "champion"

@@ -225,9 +225,9 @@ def test_a_market_without_a_price_on_a_day_is_flat_that_day() -> None:
 
 
 def test_the_deepest_fall_is_from_the_highest_worth_so_far() -> None:
-    held = buy_and_hold(np.array([0.5, -0.2, -0.5, 1.0]))
+    held = buy_and_hold(np.array([0.5, -0.2, -0.5, 3.0]))
     assert held.max_drawdown == pytest.approx(0.6)
-    assert held.total_return == pytest.approx(0.2)
+    assert held.total_return == pytest.approx(1.4)
 
 
 def test_beta_counts_the_market_of_the_days_a_trade_lay_open() -> None:
@@ -259,6 +259,24 @@ def test_a_trade_that_would_be_left_in_another_instrument_is_refused(panel: Pane
     wrong = replace(panel, labels=replace(panel.labels, hit=hit))
     with pytest.raises(ValueError, match="hit must stay within the instrument, was 5"):
         exit_rows(wrong, last)
+
+
+def test_bars_that_reach_both_barriers_are_counted_as_unclear(
+    panel: Panel, oos: OutOfSample
+) -> None:
+    marked = oos.rows % 7 == 0
+    hit, touch = panel.labels.hit.copy(), panel.labels.touch.copy()
+    hit[oos.rows[marked]], touch[oos.rows[marked]] = 3, 0
+    wide = replace(panel, labels=replace(panel.labels, hit=hit, touch=touch))
+    trades = take_trades(
+        wide, oos, oos.families["gbm"], RULES[0], cost=COST, calendar=Calendar.of(wide, oos)
+    )
+    clear = take_trades(
+        panel, oos, oos.families["gbm"], RULES[0], cost=COST, calendar=Calendar.of(panel, oos)
+    )
+    assert 0.02 < trades.unclear.mean() < 0.5
+    assert not clear.unclear.any()
+    assert (panel.labels.touch[oos.rows] == 0).any()  # left at the horizon: that is clear
 
 
 def test_senseless_costs_and_trials_are_refused_with_their_value(

@@ -189,6 +189,18 @@ def test_an_abstaining_model_still_tells_risk(one: BundlePredictor) -> None:
     assert odd.volatility > 0.0 < odd.stop_distance
 
 
+def test_as_many_outliers_as_training_had_are_borne(one: BundlePredictor) -> None:
+    vector = tame_features()[:1].copy()
+    assert one.bundle.manifest.features.max_outliers == 1
+    vector[0, index_of("macd")] = 1e6
+    assert one.predict(NAME, START_NS, 10.0, vector).abstained == ""
+    vector[0, index_of("wick_balance")] = -1e6
+    said = one.predict(NAME, START_NS, 10.0, vector).abstained
+    assert said == (
+        "more than 1 of the bar's features lie far outside what the model was trained on"
+    )
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_vector_with_no_number_in_it_is_refused(one: BundlePredictor, value: float) -> None:
     window = tame_features()[:1].copy()
