@@ -6,10 +6,20 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from morningstar_strategy.core.bars import FloatArray
+from morningstar_strategy.core.bars import FloatArray, IntArray
+from morningstar_strategy.model.statistics import variance_of_sum
 
-__all__ = ["IDENTITY", "Calibration", "Platt", "apply", "fit_platt", "logistic"]
+__all__ = [
+    "IDENTITY",
+    "Calibration",
+    "Platt",
+    "apply",
+    "fit_cautious",
+    "fit_platt",
+    "logistic",
+]
 
+_ONE_SIDED: Final = 1.645  # standard errors that a normal variable falls short of 5 % of times
 _STEPS: Final = 100  # of Newton; a handful do
 _PRECISION: Final = 1e-10  # of a weight
 
@@ -69,6 +79,34 @@ def fit_platt(logit: npt.ArrayLike, label: npt.ArrayLike, *, slope_limit: float 
     offset, slope = logistic(np.column_stack((ones, (x - centre) / spread)), y)
     slope = float(np.clip(slope / spread, 0.0, slope_limit))
     return Platt(offset=float(offset) - slope * centre, slope=slope)
+
+
+def fit_cautious(
+    logit: npt.ArrayLike, label: npt.ArrayLike, moments: IntArray, *, lag: int
+) -> Platt:
+    """Shrink a logit's departure from its own mean towards even odds, as far as evidence asks.
+
+    The slope is the lower end of its one-sided 95 % confidence interval, at least 0 and at most 1:
+    where no skill is proven, every probability is one half, and a base rate that merely went one
+    way is no skill. The standard error is that of White with Newey and West (1987) over the sums
+    of `moments` (ns), `lag` of them long, since outcomes overlap in time and instruments move
+    together.
+    """
+    x, y = _columns(logit, label)
+    centre = float(x.mean())
+    design = np.column_stack((np.ones(len(x)), x - centre))
+    if np.ptp(x) == 0.0 or (y == y[0]).all():
+        return Platt(offset=0.0, slope=0.0)
+    weights = logistic(design, y)
+    p = _sigmoid(design @ weights)
+    # At the best weights the base rate is fitted too, so only the slope's own error counts
+    weight = p * (1.0 - p)
+    lone = x - float((weight * x).sum() / weight.sum())
+    _, places = np.unique(moments, return_inverse=True)
+    scores = np.bincount(places, weights=(y - p) * lone)
+    error = max(variance_of_sum(scores, lag), 0.0) ** 0.5 / float((weight * lone * lone).sum())
+    slope = float(np.clip(float(weights[1]) - _ONE_SIDED * error, 0.0, 1.0))
+    return Platt(offset=-slope * centre, slope=slope)
 
 
 def logistic(

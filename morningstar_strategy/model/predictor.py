@@ -114,8 +114,8 @@ class BundlePredictor:
         return (
             f"the model expired on {manifest.expires:%Y-%m-%d}, {manifest.life_days} days after "
             "its training ended",
-            f"more than {features.max_outliers} of the bar's features lie far outside what the model "
-            "was trained on",
+            f"more than {features.max_outliers} of the bar's features lie far outside what the "
+            "model was trained on",
             f"more than {features.drift_limit:.0%} of the watched features drifted, over "
             f"{features.drift_window} bars, from what the model was trained on",
         )

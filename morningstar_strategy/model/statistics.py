@@ -18,6 +18,7 @@ __all__ = [
     "pinball",
     "qlike",
     "reliability",
+    "variance_of_sum",
 ]
 
 type Outcomes = npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | FloatArray
@@ -69,11 +70,17 @@ def hac_t(difference_by_time: FloatArray, lag: int) -> float:
         return 0.0
     mean = float(difference_by_time.mean())
     centred = difference_by_time - mean
-    variance = float(centred @ centred)
-    floor = _FLAT * variance  # what rounding leaves where the weighted sum is none
-    for k in range(1, min(lag, count - 1) + 1):
-        variance += 2.0 * (1.0 - k / (lag + 1)) * float(centred[k:] @ centred[:-k])
+    variance = variance_of_sum(centred, lag)
+    floor = _FLAT * float(centred @ centred)  # what rounding leaves where the sum is none
     return mean * count / variance**0.5 if variance > floor else 0.0
+
+
+def variance_of_sum(centred: FloatArray, lag: int) -> float:
+    """Estimate the variance of the sum of an autocorrelated series around zero (Newey-West)."""
+    variance = float(centred @ centred)
+    for k in range(1, min(lag, len(centred) - 1) + 1):
+        variance += 2.0 * (1.0 - k / (lag + 1)) * float(centred[k:] @ centred[:-k])
+    return variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

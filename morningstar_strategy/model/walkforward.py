@@ -1,15 +1,22 @@
 """Quarterly expanding retraining: no forecast is made by a model that had seen its quarter."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from morningstar_strategy.core.bars import FloatArray, IntArray
 from morningstar_strategy.model import baselines, dataset, graphs, splits
 from morningstar_strategy.model.baselines import Targets
-from morningstar_strategy.model.calibration import Calibration, apply, fit_platt
+from morningstar_strategy.model.calibration import (
+    Calibration,
+    Platt,
+    apply,
+    fit_cautious,
+    fit_platt,
+)
 from morningstar_strategy.model.dataset import Panel
 from morningstar_strategy.model.families import Family, FitTask, family
 from morningstar_strategy.model.fold_cache import FoldCache
@@ -18,13 +25,16 @@ from morningstar_strategy.model.out_of_sample import OutOfSample
 from morningstar_strategy.model.recipe import Recipe
 from morningstar_strategy.model.splits import Fold
 
-__all__ = ["Learned", "Progress", "Walk", "walk"]
+__all__ = ["GUESSES", "Learned", "Progress", "Walk", "walk"]
 
 type Progress = Callable[[str, float], None]  # what is being done, and its share in [0, 1]
 type Raw = Mapping[str, Float32Array]  # outputs of a raw graph by name
 
 _MEAN: Final = "mean"
 _MEAN_OF: Final = ("gbm", "hybrid")
+_OVERLAPS: Final = 4  # horizons over which outcomes are taken to hang together
+# What a family would say of direction if the likeliest were enough: judged, never served
+GUESSES: Final = {name: f"{name}, best guess" for name in ("gbm", "hybrid", "mean")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -163,14 +173,19 @@ def _mean(raws: Sequence[Raw]) -> Raw:
 
 def _joined(recipe: Recipe, panel: Panel, quarters: Sequence[_Quarter]) -> Walk:
     """Calibrate each quarter on those before it and put the quarters together."""
-    calibrated: dict[str, list[Forecast]] = {name: [] for name in recipe.families}
+    guesses = [GUESSES[name] for name in recipe.families if name in GUESSES]
+    calibrated: dict[str, list[Forecast]] = {name: [] for name in (*recipe.families, *guesses)}
     learned: dict[str, Learned] = {}
     for number, quarter in enumerate(quarters[1:], start=1):
         before = quarters[:number]
         for name in recipe.families:
-            calibration = _calibration(panel, before, name, quarter.fold.train_end_ns)
+            known = _known(panel, before, quarter.fold.train_end_ns)
+            calibration = _calibration(panel, before, name, known)
             calibrated[name].append(_forecast(quarter.raw[name], calibration))
             learned[name] = Learned(graph=quarter.graphs[name], calibration=calibration)
+            if name in GUESSES:
+                likeliest = replace(calibration, direction=_guess(panel, before, name, known))
+                calibrated[GUESSES[name]].append(_forecast(quarter.raw[name], likeliest))
     tested = quarters[1:]
     rows = np.concatenate([quarter.test for quarter in tested])
     oos = OutOfSample(
@@ -191,21 +206,49 @@ def _joined(recipe: Recipe, panel: Panel, quarters: Sequence[_Quarter]) -> Walk:
     )
 
 
-def _calibration(panel: Panel, before: Sequence[_Quarter], name: str, known_ns: int) -> Calibration:
-    """Fit the calibration on forecasts of earlier quarters whose outcomes were known by then."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Known:
+    """Rows of earlier quarters whose outcomes were known by a moment."""
+
+    rows: IntArray  # of the panel, quarter after quarter, known or not
+    known: npt.NDArray[np.bool_]  # of these rows
+    touched: npt.NDArray[np.bool_]
+
+
+def _known(panel: Panel, before: Sequence[_Quarter], moment_ns: int) -> _Known:
     rows = np.concatenate([quarter.test for quarter in before])
-    known = panel.labels.t_end[rows] < known_ns
-    touched = known & (panel.labels.touch[rows] == 1)
+    known = panel.labels.t_end[rows] < moment_ns
+    return _Known(rows=rows, known=known, touched=known & (panel.labels.touch[rows] == 1))
 
-    def logits(output: str) -> FloatArray:
-        return np.concatenate([q.raw[name][output] for q in before]).astype(np.float64)
 
+def _logits(before: Sequence[_Quarter], name: str, output: str) -> FloatArray:
+    return np.concatenate([q.raw[name][output] for q in before]).astype(np.float64)
+
+
+def _calibration(panel: Panel, before: Sequence[_Quarter], name: str, told: _Known) -> Calibration:
+    """Fit the calibration on forecasts of earlier quarters; direction takes proof."""
     turbulent = np.concatenate([quarter.targets.turbulent for quarter in before])
+    known, touched = told.rows[told.known], told.rows[told.touched]
     return Calibration(
-        touch=fit_platt(logits("touch_logit")[known], panel.labels.touch[rows][known]),
-        direction=fit_platt(logits("direction_logit")[touched], panel.labels.up[rows][touched]),
-        turbulent=fit_platt(logits("turbulent_logit")[known], turbulent[known]),
+        touch=fit_platt(
+            _logits(before, name, "touch_logit")[told.known], panel.labels.touch[known]
+        ),
+        direction=fit_cautious(
+            _logits(before, name, "direction_logit")[told.touched],
+            panel.labels.up[touched],
+            panel.ts_event[touched],
+            lag=_OVERLAPS * panel.horizon,
+        ),
+        turbulent=fit_platt(
+            _logits(before, name, "turbulent_logit")[told.known], turbulent[told.known]
+        ),
     )
+
+
+def _guess(panel: Panel, before: Sequence[_Quarter], name: str, told: _Known) -> Platt:
+    """Fit the likeliest calibration of direction, proven or not."""
+    logits = _logits(before, name, "direction_logit")[told.touched]
+    return fit_platt(logits, panel.labels.up[told.rows[told.touched]])
 
 
 def _forecast(raw: Raw, calibration: Calibration) -> Forecast:

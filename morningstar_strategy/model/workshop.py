@@ -74,7 +74,7 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
         recipe.output,
         data_sha256=panel.data_sha256,
         recipe_sha256=recipe.digest(),
-        each=len(recipe.families) * len(RULES),
+        each=len(walked.oos.families) * len(RULES),
     )
     registry = Registry(recipe.output)
     made = []
