@@ -29,25 +29,23 @@ def own_secs(data: Prepared) -> float:
     from backtests.data import load_market_data
     from benchmarks.full import settings_for
     from morningstar_strategy.core.decision import is_idle
-    from morningstar_strategy.core.features import FeatureStream
     from morningstar_strategy.core.review import Assessment, ReviewRequest
     from morningstar_strategy.core.state import Flat
+    from morningstar_strategy.model.forecasts import StreamForecaster
     from morningstar_strategy.settings.wiring import make_predictor
     from morningstar_strategy.supervisor.reviewer import AbstainingReviewer
 
     settings = settings_for(data.catalog, START_NS, data.end_ns, NEVER)
     (market,) = load_market_data(settings.data, funding=False)
-    predictor, reviewer = make_predictor(settings.predictor), AbstainingReviewer("off")
-    stream, flat, policy = FeatureStream(), Flat(), settings.decision
-    for row in market.history.rows():
-        stream.update(*row)
-    bars, name, idle = market.bars, f"{market.instrument.id}", 0
+    predictor, reviewer = make_predictor(settings), AbstainingReviewer("off")
+    flat, policy, bars, idle = Flat(), settings.decision, market.bars, 0
+    stream = StreamForecaster(f"{market.instrument.id}", predictor, market.history)
     start = time.process_time()
     for bar in bars:
         moment, close = bar.ts_event, bar.close.as_double()
         prices = bar.open.as_double(), bar.high.as_double(), bar.low.as_double()
-        if stream.update(moment, *prices, close, bar.volume.as_double()):
-            prediction = predictor.predict(name, moment, close, stream.vector)
+        prediction = stream.absorb(moment, *prices, close, bar.volume.as_double())
+        if prediction is not None:
             review = reviewer.review(ReviewRequest(prediction=prediction))
             assessment = Assessment(prediction=prediction, review=review)
             idle += is_idle(assessment, flat, now_ns=moment, policy=policy)

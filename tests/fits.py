@@ -8,11 +8,18 @@ from onnx import GraphProto, ModelProto, helper
 
 from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.core.features import WARMUP
-from morningstar_strategy.model import baselines, dataset
-from morningstar_strategy.model.families import FitTask
-from morningstar_strategy.model.graph_check import width_of
 from morningstar_strategy.model.heads import RAW_OUTPUTS, Float32Array
-from morningstar_strategy.model.sketch import SCORES, Sketch, dense, model_of, serialized, tensor
+from morningstar_strategy.model.learning import baselines, dataset
+from morningstar_strategy.model.learning.graph_check import width_of
+from morningstar_strategy.model.learning.sketch import (
+    SCORES,
+    Sketch,
+    dense,
+    model_of,
+    serialized,
+    tensor,
+)
+from morningstar_strategy.model.learning.tasks import FitTask
 from tests.rows import SMALL, panel
 
 FEATURES: Final = 5  # of a toy

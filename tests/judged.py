@@ -9,11 +9,11 @@ import numpy as np
 
 from morningstar_strategy.core import features
 from morningstar_strategy.core.bars import BarWindow, FloatArray
-from morningstar_strategy.model.card import CardFacts
-from morningstar_strategy.model.dataset import Panel
 from morningstar_strategy.model.heads import QUANTILES, Forecast
-from morningstar_strategy.model.labels import LabelConfig, Labels, label
-from morningstar_strategy.model.out_of_sample import OutOfSample
+from morningstar_strategy.model.judging.card import CardFacts
+from morningstar_strategy.model.learning.dataset import Panel
+from morningstar_strategy.model.learning.labels import LabelConfig, Labels, label
+from morningstar_strategy.model.learning.out_of_sample import OutOfSample
 
 HOUR_NS: Final = 3_600_000_000_000
 START_NS: Final = 1_672_531_200_000_000_000  # 2023-01-01

@@ -13,9 +13,9 @@ from morningstar_strategy.core.features import NAMES, WARMUP, batch, index_of
 from morningstar_strategy.model import drift
 from morningstar_strategy.model.bundle import Draft, feature_spec, publish
 from morningstar_strategy.model.drift import DriftReference
-from morningstar_strategy.model.findings import Metric
 from morningstar_strategy.model.heads import Float32Array
-from morningstar_strategy.model.labels import LabelConfig
+from morningstar_strategy.model.judging.findings import Metric
+from morningstar_strategy.model.learning.labels import LabelConfig
 
 HOUR_NS: Final = 3_600_000_000_000
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)  # the bars of `market` begin a while before

@@ -6,8 +6,8 @@ import numpy as np
 
 from morningstar_strategy.core.bars import BarWindow, FloatArray
 from morningstar_strategy.core.features import WARMUP, batch, index_of
-from morningstar_strategy.model.dataset import Panel, build
-from morningstar_strategy.model.labels import LabelConfig
+from morningstar_strategy.model.learning.dataset import Panel, build
+from morningstar_strategy.model.learning.labels import LabelConfig
 
 HOUR_NS: Final = 3_600_000_000_000
 START_NS: Final = 1_640_995_200_000_000_000  # 2022-01-01

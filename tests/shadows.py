@@ -12,7 +12,7 @@ from morningstar_strategy.core.bars import BarWindow, FloatArray
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import of_forecast, to_line
 from morningstar_strategy.model.bundle import Manifest, MorningstarModel, publish
-from morningstar_strategy.model.labels import LabelConfig
+from morningstar_strategy.model.learning.labels import LabelConfig
 from morningstar_strategy.model.manifest import digest, sealed
 from tests.models import HOUR_NS, START_NS, draft, golden, tiny_graph
 

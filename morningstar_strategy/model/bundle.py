@@ -152,7 +152,7 @@ def publish(
     `page` is the card as HTML. Raises FileExistsError where there is something at `folder`, and
     BundleError or ValueError for a graph or a draft that could not be loaded again.
     """
-    from morningstar_strategy.model import graphs  # needs onnx, which serving does not
+    from morningstar_strategy.model.learning import graphs  # needs onnx, which serving does not
 
     if folder.exists():
         raise FileExistsError(f"a bundle is never overwritten: {folder} exists")

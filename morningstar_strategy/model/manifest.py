@@ -17,8 +17,8 @@ from pydantic import (
 )
 
 from morningstar_strategy.model.drift import DriftReference
-from morningstar_strategy.model.findings import DirectionEdge, Metric
-from morningstar_strategy.model.labels import LabelConfig
+from morningstar_strategy.model.judging.findings import DirectionEdge, Metric
+from morningstar_strategy.model.learning.labels import LabelConfig
 
 __all__ = [
     "CARD",

@@ -10,17 +10,18 @@ from typing import Final
 import numpy as np
 
 from morningstar_strategy.core.bars import FloatArray
-from morningstar_strategy.model import drift, graphs
+from morningstar_strategy.model import drift
 from morningstar_strategy.model.bundle import Draft, Manifest, feature_spec, publish
-from morningstar_strategy.model.card import CardFacts
-from morningstar_strategy.model.card import render as render_card
-from morningstar_strategy.model.card_page import render as render_page
-from morningstar_strategy.model.dataset import Panel
 from morningstar_strategy.model.drift import DriftReference
-from morningstar_strategy.model.evaluation import Evaluation
 from morningstar_strategy.model.heads import Float32Array
-from morningstar_strategy.model.recipe import Recipe
-from morningstar_strategy.model.walkforward import Walk
+from morningstar_strategy.model.judging.card import CardFacts
+from morningstar_strategy.model.judging.card import render as render_card
+from morningstar_strategy.model.judging.card_page import render as render_page
+from morningstar_strategy.model.judging.evaluation import Evaluation
+from morningstar_strategy.model.learning import graphs
+from morningstar_strategy.model.learning.dataset import Panel
+from morningstar_strategy.model.learning.recipe import Recipe
+from morningstar_strategy.model.learning.walkforward import Walk
 
 __all__ = ["publish_walk"]
 

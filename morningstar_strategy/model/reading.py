@@ -13,7 +13,7 @@ from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.core.features import index_of
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.model.heads import QUANTILES, Float32Array
-from morningstar_strategy.model.labels import LabelConfig
+from morningstar_strategy.model.learning.labels import LabelConfig
 
 __all__ = ["COLUMNS", "Reader", "abstaining", "prediction_of", "stand_aside"]
 

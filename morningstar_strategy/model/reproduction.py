@@ -9,15 +9,15 @@ import numpy as np
 from pydantic import ValidationError
 
 from morningstar_strategy.core.bars import IntArray
-from morningstar_strategy.model import baselines, dataset
 from morningstar_strategy.model.bundle import MorningstarModel
-from morningstar_strategy.model.dataset import Panel
-from morningstar_strategy.model.evaluation import Evaluation, Metric, evaluate
 from morningstar_strategy.model.heads import Float32Array, Forecast, forecast_of
+from morningstar_strategy.model.judging.evaluation import Evaluation, Metric, evaluate
+from morningstar_strategy.model.learning import baselines, dataset
+from morningstar_strategy.model.learning.dataset import Panel
+from morningstar_strategy.model.learning.out_of_sample import OutOfSample
+from morningstar_strategy.model.learning.recipe import Recipe
+from morningstar_strategy.model.learning.walkforward import Walk
 from morningstar_strategy.model.manifest import Manifest
-from morningstar_strategy.model.out_of_sample import OutOfSample
-from morningstar_strategy.model.recipe import Recipe
-from morningstar_strategy.model.walkforward import Walk
 from morningstar_strategy.model.workshop import judged, learn, load_panel
 from morningstar_strategy.tree import SettingsError, Tree, override, sentence
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from morningstar_strategy.core.bars import FloatArray, IntArray
 from morningstar_strategy.model import statistics
-from morningstar_strategy.model.barfiles import interval_ns
-from morningstar_strategy.model.baselines import ln_variance
-from morningstar_strategy.model.labels import LabelConfig, Labels, label
+from morningstar_strategy.model.learning.barfiles import interval_ns
+from morningstar_strategy.model.learning.baselines import ln_variance
+from morningstar_strategy.model.learning.labels import LabelConfig, Labels, label
 from morningstar_strategy.model.manifest import Manifest, digest, sealed
 from morningstar_strategy.model.shadow_log import Said, Watched
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from morningstar_strategy.model.findings import Metric
+from morningstar_strategy.model.judging.findings import Metric
 from morningstar_strategy.model.reproduction import Reproduction
 
 __all__ = ["TrainingProgress", "metrics_table", "reproduction_tables"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from morningstar_strategy.model.recipe import Recipe, load_recipe
+from morningstar_strategy.model.learning.recipe import Recipe, load_recipe
 from morningstar_strategy.model.terminal import TrainingProgress
 from morningstar_strategy.tree import SettingsError
 

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from morningstar_strategy.core import _steps, features
-from morningstar_strategy.model import dataset
-from morningstar_strategy.model.dataset import Panel
-from morningstar_strategy.model.evaluation import Evaluation, evaluate
-from morningstar_strategy.model.fold_cache import FoldCache
+from morningstar_strategy.model import learning
+from morningstar_strategy.model.judging.evaluation import Evaluation, evaluate
+from morningstar_strategy.model.judging.trades import RULES
+from morningstar_strategy.model.judging.trials import count_trials
+from morningstar_strategy.model.learning import dataset
+from morningstar_strategy.model.learning.dataset import Panel
+from morningstar_strategy.model.learning.fold_cache import FoldCache
+from morningstar_strategy.model.learning.recipe import Recipe
+from morningstar_strategy.model.learning.walkforward import Walk, walk
 from morningstar_strategy.model.manifest import Manifest
 from morningstar_strategy.model.publishing import publish_walk
-from morningstar_strategy.model.recipe import Recipe
 from morningstar_strategy.model.registry import Registry, Role
 from morningstar_strategy.model.shelf import BUNDLES
-from morningstar_strategy.model.trades import RULES
-from morningstar_strategy.model.trials import count_trials
-from morningstar_strategy.model.walkforward import Walk, walk
 
 __all__ = ["Trained", "judged", "learn", "learning_code_sha256", "load_panel", "train"]
 
@@ -28,11 +29,6 @@ type Progress = Callable[[str, float], None]
 CARDS: Final = "cards"  # the folder of a registry that holds the pages
 _SHARE_OF_LEARNING: Final = 0.95
 _PERCENT: Final = 100.0
-# What decides the numbers of a fit; a change of any makes earlier fits stale
-_LEARNING: Final = (
-    *("barfiles", "baselines", "calibration", "dataset", "families", "fitting", "gbm", "graphs"),
-    *("heads", "hybrid", "labels", "linear", "network", "sketch", "splits", "trees"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +129,10 @@ def judged(recipe: Recipe, walked: Walk, family: str, *, trials: int) -> Evaluat
 
 def learning_code_sha256() -> str:
     """Give the SHA-256 of the code that decides what is learnt."""
-    here = Path(__file__).parent
-    own = [here / f"{name}.py" for name in _LEARNING]
-    paths = [*own, Path(_steps.__file__), Path(features.__file__)]
-    sources = (path.read_bytes().replace(b"\r\n", b"\n") for path in paths)
-    return hashlib.sha256(b"\0".join(sources)).hexdigest()
+    sources = sorted(Path(learning.__path__[0]).glob("*.py"))
+    paths = [*sources, Path(_steps.__file__), Path(features.__file__)]
+    texts = (path.read_bytes().replace(b"\r\n", b"\n") for path in paths)
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
 
 def _nanoseconds(moment: datetime | None) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from morningstar_strategy.model.recipe import load_recipe
+from morningstar_strategy.model.learning.recipe import load_recipe
 from morningstar_strategy.settings.load import load_settings
 
 ROOT = Path(__file__).parents[2]

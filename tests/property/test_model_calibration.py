@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from morningstar_strategy.core.bars import FloatArray
-from morningstar_strategy.model.calibration import Platt, apply, fit_platt
+from morningstar_strategy.model.learning.calibration import Platt, apply, fit_platt
 
 seeds = st.integers(0, 2**32 - 1)
 counts = st.integers(1, 300)

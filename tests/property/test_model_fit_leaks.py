@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from morningstar_strategy.core.bars import FloatArray, IntArray
 from morningstar_strategy.core.features import WARMUP
-from morningstar_strategy.model import splits
-from morningstar_strategy.model.baselines import HAR_COLUMNS, Baselines, fit, ln_variance
-from morningstar_strategy.model.dataset import Panel, usable
-from morningstar_strategy.model.leaks import scaler_window, split_leak
+from morningstar_strategy.model.learning import splits
+from morningstar_strategy.model.learning.baselines import HAR_COLUMNS, Baselines, fit, ln_variance
+from morningstar_strategy.model.learning.dataset import Panel, usable
+from morningstar_strategy.model.learning.leaks import scaler_window, split_leak
 from tests.rows import HOUR_NS, SMALL, panel
 
 DAY_NS: Final = 24 * HOUR_NS

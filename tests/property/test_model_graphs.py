@@ -6,11 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from morningstar_strategy.model import graphs
-from morningstar_strategy.model.calibration import Calibration, Platt
-from morningstar_strategy.model.gbm import GbmFamily
 from morningstar_strategy.model.heads import OUTPUTS, Float32Array
-from morningstar_strategy.model.linear import LogisticFamily
+from morningstar_strategy.model.learning import graphs
+from morningstar_strategy.model.learning.calibration import Calibration, Platt
+from morningstar_strategy.model.learning.gbm import GbmFamily
+from morningstar_strategy.model.learning.linear import LogisticFamily
 from tests.fits import bars_of, fit_task, some_bars, toy
 
 seeds = st.integers(0, 2**32 - 1)

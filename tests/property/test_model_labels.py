@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from morningstar_strategy.core.bars import BarWindow, FloatArray
-from morningstar_strategy.model.labels import NEVER, LabelConfig, Labels, label
+from morningstar_strategy.model.learning.labels import NEVER, LabelConfig, Labels, label
 from tests.rows import HOUR_NS, SMALL, START_NS, spliced, walk
 
 COUNT: Final = 160

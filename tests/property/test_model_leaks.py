@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from morningstar_strategy.core.bars import BarWindow, FloatArray
 from morningstar_strategy.core.features import NAMES, WARMUP, batch
-from morningstar_strategy.model.labels import LabelConfig, Labels, label
-from morningstar_strategy.model.leaks import (
+from morningstar_strategy.model.learning.labels import LabelConfig, Labels, label
+from morningstar_strategy.model.learning.leaks import (
     Finding,
     future_shock,
     label_horizon,

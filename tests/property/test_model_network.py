@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from morningstar_strategy.core.features import NAMES
-from morningstar_strategy.model.baselines import HAR_COLUMNS, Baselines
 from morningstar_strategy.model.heads import QUANTILES, RAW_OUTPUTS
-from morningstar_strategy.model.hybrid import ENCODERS, EncoderName
-from morningstar_strategy.model.network import CLIP, CausalConvolution, EnhancedHybridModel
+from morningstar_strategy.model.learning.baselines import HAR_COLUMNS, Baselines
+from morningstar_strategy.model.learning.hybrid_settings import ENCODERS, EncoderName
+from morningstar_strategy.model.learning.network import CLIP, CausalConvolution, EnhancedHybridModel
 
 FEATURES: Final = len(NAMES)
 LARGEST: Final = float(np.finfo(np.float32).max)

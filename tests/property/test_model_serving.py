@@ -12,7 +12,7 @@ from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.core.features import NAMES, index_of
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.model.heads import Float32Array
-from morningstar_strategy.model.labels import LabelConfig
+from morningstar_strategy.model.learning.labels import LabelConfig
 from morningstar_strategy.model.reading import (
     COLUMNS,
     Reader,

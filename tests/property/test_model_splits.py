@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from morningstar_strategy.core.features import WARMUP
-from morningstar_strategy.model import splits
-from morningstar_strategy.model.dataset import usable
-from morningstar_strategy.model.splits import Fold, quarterly, train_rows
+from morningstar_strategy.model.learning import splits
+from morningstar_strategy.model.learning.dataset import usable
+from morningstar_strategy.model.learning.splits import Fold, quarterly, train_rows
 from tests.rows import HOUR_NS, panel
 
 DAY_NS: Final = 24 * HOUR_NS

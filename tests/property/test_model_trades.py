@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from morningstar_strategy.core.bars import FloatArray
-from morningstar_strategy.model.findings import Metric
 from morningstar_strategy.model.heads import Forecast
-from morningstar_strategy.model.market import exposure
-from morningstar_strategy.model.trades import RULES, Rule, one_at_a_time
-from morningstar_strategy.model.verdict import SURE_T, WEAK_T, Strength, strength
+from morningstar_strategy.model.judging.findings import Metric
+from morningstar_strategy.model.judging.market import exposure
+from morningstar_strategy.model.judging.trades import RULES, Rule, one_at_a_time
+from morningstar_strategy.model.judging.verdict import SURE_T, WEAK_T, Strength, strength
 
 KELLY = RULES[-1]
 

@@ -8,8 +8,8 @@ import pytest
 
 from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.core.features import WARMUP, index_of
-from morningstar_strategy.model.baselines import HAR_COLUMNS, ewma, fit, forecast, targets
-from morningstar_strategy.model.dataset import Panel, usable
+from morningstar_strategy.model.learning.baselines import HAR_COLUMNS, ewma, fit, forecast, targets
+from morningstar_strategy.model.learning.dataset import Panel, usable
 from morningstar_strategy.model.statistics import qlike
 from tests.rows import SMALL, panel
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from morningstar_strategy.model.calibration import (
+from morningstar_strategy.model.learning.calibration import (
     IDENTITY,
     Calibration,
     Platt,

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from morningstar_strategy.model import card, card_page
-from morningstar_strategy.model.evaluation import Evaluation, evaluate
-from morningstar_strategy.model.money_tables import money_tables
-from morningstar_strategy.model.pictures import charts
-from morningstar_strategy.model.skill_tables import skill_tables
-from morningstar_strategy.model.tables import Table, number, percent
+from morningstar_strategy.model.judging import card, card_page
+from morningstar_strategy.model.judging.evaluation import Evaluation, evaluate
+from morningstar_strategy.model.judging.money_tables import money_tables
+from morningstar_strategy.model.judging.pictures import charts
+from morningstar_strategy.model.judging.skill_tables import skill_tables
+from morningstar_strategy.model.judging.tables import Table, number, percent
 from tests.judged import facts, market_panel, out_of_sample
 
 

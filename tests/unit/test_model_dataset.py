@@ -13,10 +13,17 @@ from catalog import store
 from catalog.decimals import from_floats
 from morningstar_strategy.core.bars import BarWindow
 from morningstar_strategy.core.features import NAMES, WARMUP, batch
-from morningstar_strategy.model import barfiles
-from morningstar_strategy.model.barfiles import bar_type, interval_ns, read_bars
-from morningstar_strategy.model.dataset import Panel, build, load, usable, window_blocks, windows
-from morningstar_strategy.model.labels import label
+from morningstar_strategy.model.learning import barfiles
+from morningstar_strategy.model.learning.barfiles import bar_type, interval_ns, read_bars
+from morningstar_strategy.model.learning.dataset import (
+    Panel,
+    build,
+    load,
+    usable,
+    window_blocks,
+    windows,
+)
+from morningstar_strategy.model.learning.labels import label
 from tests.catalogs import definition
 from tests.rows import HOUR_NS, SMALL, panel, sigma_of, walk
 

@@ -9,12 +9,18 @@ import numpy as np
 import pytest
 
 from morningstar_strategy.core.sharpe import sharpe_evidence
-from morningstar_strategy.model.dataset import Panel
-from morningstar_strategy.model.economics import economics, equity
-from morningstar_strategy.model.findings import Economics, TradeResult
-from morningstar_strategy.model.market import buy_and_hold, exposure, market_returns
-from morningstar_strategy.model.out_of_sample import OutOfSample
-from morningstar_strategy.model.trades import DAY_NS, RULES, Calendar, exit_rows, take_trades
+from morningstar_strategy.model.judging.economics import economics, equity
+from morningstar_strategy.model.judging.findings import Economics, TradeResult
+from morningstar_strategy.model.judging.market import buy_and_hold, exposure, market_returns
+from morningstar_strategy.model.judging.trades import (
+    DAY_NS,
+    RULES,
+    Calendar,
+    exit_rows,
+    take_trades,
+)
+from morningstar_strategy.model.learning.dataset import Panel
+from morningstar_strategy.model.learning.out_of_sample import OutOfSample
 from tests.judged import market_panel, out_of_sample
 
 COST = 0.0014

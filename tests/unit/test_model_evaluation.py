@@ -6,12 +6,17 @@ from math import exp, log, sqrt
 import numpy as np
 import pytest
 
-from morningstar_strategy.model.dataset import Panel
-from morningstar_strategy.model.evaluation import Evaluation, Metric, OutOfSample, evaluate
-from morningstar_strategy.model.findings import HEADS
 from morningstar_strategy.model.heads import QUANTILES
-from morningstar_strategy.model.scores import Scorer
-from morningstar_strategy.model.verdict import Strength, direction_edge, plain_words, strength
+from morningstar_strategy.model.judging.evaluation import Evaluation, Metric, OutOfSample, evaluate
+from morningstar_strategy.model.judging.findings import HEADS
+from morningstar_strategy.model.judging.scores import Scorer
+from morningstar_strategy.model.judging.verdict import (
+    Strength,
+    direction_edge,
+    plain_words,
+    strength,
+)
+from morningstar_strategy.model.learning.dataset import Panel
 from tests.judged import CONFIG, HOUR_NS, market_panel, out_of_sample
 
 LEAN = {"gbm": 0.3, "hybrid": 0.0, "mlp": -0.3}

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from morningstar_strategy.model.families import FAMILIES, family
+from morningstar_strategy.model.learning.families import FAMILIES, family
 from tests.fits import fit_task
 
 

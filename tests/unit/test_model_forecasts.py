@@ -22,7 +22,7 @@ from morningstar_strategy.model.forecasts import (
     tabulate,
 )
 from morningstar_strategy.model.heads import OUTPUTS, QUANTILES
-from morningstar_strategy.model.labels import LabelConfig
+from morningstar_strategy.model.learning.labels import LabelConfig
 from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredictor
 from morningstar_strategy.model.reading import COLUMNS, Reader
 from tests.models import HOUR_NS, START_NS, market, tame_features, tiny_bundle

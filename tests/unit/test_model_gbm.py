@@ -11,12 +11,13 @@ import pytest
 
 from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.core.features import index_of
-from morningstar_strategy.model import baselines, graphs
-from morningstar_strategy.model.families import FitTask, family
-from morningstar_strategy.model.gbm import GbmFamily
 from morningstar_strategy.model.heads import Float32Array
-from morningstar_strategy.model.sketch import SCORES, raw_graph
-from morningstar_strategy.model.trees import draw_forest
+from morningstar_strategy.model.learning import baselines, graphs
+from morningstar_strategy.model.learning.families import family
+from morningstar_strategy.model.learning.gbm import GbmFamily
+from morningstar_strategy.model.learning.sketch import SCORES, raw_graph
+from morningstar_strategy.model.learning.tasks import FitTask
+from morningstar_strategy.model.learning.trees import draw_forest
 from tests.fits import bars_of, fit_task
 
 SMALL: Final = GbmFamily(

@@ -8,10 +8,10 @@ import pytest
 from onnx import GraphProto, ModelProto, TensorProto, helper
 
 from morningstar_strategy.core.bars import FloatArray
-from morningstar_strategy.model import graphs
-from morningstar_strategy.model.calibration import Calibration, Platt
 from morningstar_strategy.model.heads import OUTPUTS, RAW_OUTPUTS, Float32Array, forecast_of
-from morningstar_strategy.model.sketch import SCORES, dense, raw_graph, serialized, tensor
+from morningstar_strategy.model.learning import graphs
+from morningstar_strategy.model.learning.calibration import Calibration, Platt
+from morningstar_strategy.model.learning.sketch import SCORES, dense, raw_graph, serialized, tensor
 from tests.fits import some_bars, toy, toy_model, toy_scores
 
 CALIBRATION = Calibration(

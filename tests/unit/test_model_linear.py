@@ -8,9 +8,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from morningstar_strategy.core.bars import FloatArray
-from morningstar_strategy.model import baselines, graphs
-from morningstar_strategy.model.families import FitTask, family
-from morningstar_strategy.model.linear import LogisticFamily
+from morningstar_strategy.model.learning import baselines, graphs
+from morningstar_strategy.model.learning.families import family
+from morningstar_strategy.model.learning.linear import LogisticFamily
+from morningstar_strategy.model.learning.tasks import FitTask
 from tests.fits import bars_of, fit_task
 
 

@@ -14,15 +14,16 @@ import torch
 from onnxruntime import InferenceSession
 
 from morningstar_strategy.core.features import NAMES, index_of
-from morningstar_strategy.model import exported, fitting, graphs
-from morningstar_strategy.model.baselines import HAR_COLUMNS, Baselines, Targets
-from morningstar_strategy.model.dataset import Panel, windows
-from morningstar_strategy.model.families import FitTask
-from morningstar_strategy.model.fitting import Truth, WeightAverage
 from morningstar_strategy.model.heads import RAW_OUTPUTS, Float32Array
-from morningstar_strategy.model.hybrid import Alternative, HybridFamily, scale_of
-from morningstar_strategy.model.labels import Labels
-from morningstar_strategy.model.network import EnhancedHybridModel
+from morningstar_strategy.model.learning import exported, fitting, graphs
+from morningstar_strategy.model.learning.baselines import HAR_COLUMNS, Baselines, Targets
+from morningstar_strategy.model.learning.dataset import Panel, windows
+from morningstar_strategy.model.learning.fitting import Truth, WeightAverage
+from morningstar_strategy.model.learning.hybrid import HybridFamily
+from morningstar_strategy.model.learning.hybrid_settings import Alternative, scale_of
+from morningstar_strategy.model.learning.labels import Labels
+from morningstar_strategy.model.learning.network import EnhancedHybridModel
+from morningstar_strategy.model.learning.tasks import FitTask
 
 COUNT: Final = 2_600
 WINDOW: Final = 8

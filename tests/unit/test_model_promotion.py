@@ -12,7 +12,7 @@ import pytest
 from morningstar_strategy.core.bars import BarWindow, FloatArray
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.model.bundle import Manifest, MorningstarModel
-from morningstar_strategy.model.labels import LabelConfig
+from morningstar_strategy.model.learning.labels import LabelConfig
 from morningstar_strategy.model.predictor import BundlePredictor
 from morningstar_strategy.model.promotion import (
     PromotionRule,

@@ -1,0 +1,1 @@
+"""What forecasts are worth: scores, trades, words, cards and pictures."""

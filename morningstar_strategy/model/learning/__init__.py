@@ -1,0 +1,1 @@
+"""From bars to a fitted, calibrated graph: rows, families and the walk forward."""
