@@ -5,8 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from morningstar_strategy.core.bars import FloatArray
-from morningstar_strategy.model.learning.calibration import Platt, apply, fit_platt
+from morningstar_strategy.core.bars import FloatArray, IntArray
+from morningstar_strategy.model.learning.calibration import (
+    Platt,
+    apply,
+    fit_cautious,
+    fit_platt,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 counts = st.integers(1, 300)
@@ -83,3 +88,65 @@ def test_probabilities_stay_in_order_and_within_bounds(seed: int, count: int) ->
     p = apply(Platt(offset=rng.normal(), slope=rng.random()), logit)
     assert ((p >= 0.0) & (p <= 1.0)).all()
     assert (np.diff(p) >= 0.0).all()
+
+
+HOUR: int = 3_600_000_000_000
+
+
+def moments(count: int, instruments: int = 1) -> IntArray:
+    return np.repeat(np.arange(count // instruments + 1, dtype=np.int64) * HOUR, instruments)[
+        :count
+    ]
+
+
+@settings(max_examples=150)
+@given(seeds, st.integers(2, 300), scales, signs, st.integers(0, 50))
+def test_caution_keeps_the_slope_within_zero_and_the_likeliest(
+    seed: int, count: int, scale: float, sign: float, lag: int
+) -> None:
+    logit, label = drawn(seed, count, scale, sign)
+    cautious = fit_cautious(logit, label, moments(count), lag=lag)
+    assert 0.0 <= cautious.slope <= fit_platt(logit, label).slope + 1e-9
+    if cautious.slope == 0.0:
+        assert (apply(cautious, logit) == 0.5).all()
+    assert apply(cautious, logit.mean()) == pytest.approx(0.5, abs=1e-9)
+
+
+@settings(max_examples=100)
+@given(seeds, st.floats(0.2, 0.8))
+def test_a_base_rate_alone_is_no_skill(seed: int, rate: float) -> None:
+    """Mean logits tell of the base rate, single ones of nothing: hardly ever is that believed."""
+    rng = np.random.default_rng(seed)
+    logit = np.log(rate / (1.0 - rate)) + 0.3 * rng.standard_normal(600)
+    label = (rng.random(600) < rate).astype(np.float64)
+    assert fit_cautious(logit, label, moments(600), lag=4).slope < 0.35
+
+
+def test_skill_that_is_proven_is_used_and_more_so_with_more_proof() -> None:
+    rng = np.random.default_rng(3)
+    logit = rng.standard_normal(40_000)
+    label = (rng.random(40_000) < apply(Platt(offset=0.0, slope=0.8), logit)).astype(np.float64)
+    few = fit_cautious(logit[:2_000], label[:2_000], moments(2_000), lag=4).slope
+    many = fit_cautious(logit, label, moments(40_000), lag=4).slope
+    assert 0.3 < few < many < 0.8
+    assert many == pytest.approx(0.8, abs=0.06)
+
+
+def test_copies_of_one_outcome_are_no_more_proof() -> None:
+    rng = np.random.default_rng(5)
+    logit = rng.standard_normal(2_000)
+    label = (rng.random(2_000) < apply(Platt(offset=0.0, slope=0.3), logit)).astype(np.float64)
+    once = fit_cautious(logit, label, moments(2_000), lag=0).slope
+    copied = fit_cautious(
+        np.repeat(logit, 5), np.repeat(label, 5), moments(10_000, instruments=5), lag=0
+    ).slope
+    assert once > 0.0
+    assert copied == pytest.approx(once, abs=1e-9)
+    blindly = fit_cautious(np.repeat(logit, 5), np.repeat(label, 5), moments(10_000), lag=0).slope
+    assert blindly > once
+
+
+def test_columns_that_prove_nothing_are_even_odds() -> None:
+    for logit, label in (([1.0] * 4, [0, 1, 0, 1]), ([1.0, 2.0, 3.0], [1, 1, 1])):
+        even = fit_cautious(logit, label, moments(len(label)), lag=1)
+        assert even == Platt(offset=0.0, slope=0.0)

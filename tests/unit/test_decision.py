@@ -303,6 +303,47 @@ def test_a_proposal_goes_first_where_it_is_accepted_and_not_when_stale() -> None
     assert told == nothing("prediction is stale")
 
 
+def test_a_model_that_abstains_opens_nothing_not_even_on_a_proposal() -> None:
+    silent = forecast(p_short=0.0, p_flat=1.0, p_long=0.0, abstained="drifted")
+    assert decided(DecisionPolicy(min_confidence=0.0), silent) == nothing("no signal")
+    setup = planned(DecisionPolicy(), forecast())
+    plan = PlanTrade(trade_setup=setup, reasoning="I know better")
+    review = Review(verdict=Verdict.CONFIRMED, proposal=plan)
+    accepting = DecisionPolicy(accept_proposals=True)
+    told = decided(accepting, silent, review=review)
+    assert told == nothing("no signal")
+    leaving = Review(
+        verdict=Verdict.CONFIRMED, proposal=CancelOrder(order_id="P-7", reasoning="war")
+    )
+    assert decided(accepting, silent, trade=active(), review=leaving) == leaving.proposal
+
+
+# ---------------------------------------------------------------- odds
+
+
+COSTLY = replace(MARKET, taker_fee=Decimal("0.0005"), slippage=Decimal("0.0002"))
+
+
+def test_odds_that_do_not_cover_the_round_trip_open_nothing() -> None:
+    policy = DecisionPolicy(min_confidence=0.0)
+    thin = forecast(p_short=0.3, p_flat=0.34, p_long=0.36, barrier=0.02, confidence=0.545)
+    told = decided(policy, thin, market=COSTLY)
+    assert told == nothing("expected gain after costs is -2.0 bp")  # 0.06 * 2 % - 14 bp
+    assert planned(policy, thin).direction is Direction.LONG  # were trading free
+
+
+def test_fair_odds_open_nothing_however_bold_the_policy() -> None:
+    bold = DecisionPolicy(
+        min_confidence=0.0,
+        sizing=SizingPolicy(kelly_share=1.0, least_share=1.0, target_volatility_percent=Decimal(9)),
+    )
+    fair = forecast(p_short=0.45, p_flat=0.1, p_long=0.45, barrier=0.1, confidence=0.5)
+    assert decided(bold, fair) == nothing("no signal")
+    barely = forecast(p_short=0.44, p_flat=0.1, p_long=0.46, barrier=0.05, confidence=0.511)
+    told = decided(bold, barely, market=COSTLY)
+    assert told == nothing("expected gain after costs is -4.0 bp")
+
+
 # ---------------------------------------------------------------- policies
 
 

@@ -25,7 +25,7 @@ def test_other_families_and_settings_are_refused() -> None:
 
 def test_running_graphs_needs_no_training_library() -> None:
     code = (
-        "import sys; from morningstar_strategy.model import calibration, families, graphs;"
+        "import sys; from morningstar_strategy.model.learning import calibration, families, graphs;"
         "print(sorted({'onnx', 'lightgbm', 'torch', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

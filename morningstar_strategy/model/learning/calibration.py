@@ -87,10 +87,9 @@ def fit_cautious(
     """Shrink a logit's departure from its own mean towards even odds, as far as evidence asks.
 
     The slope is the likeliest less 2.5 standard errors, at least 0 and at most 1: where no skill is
-    proven, every probability is one half, and a base rate that merely went one
-    way is no skill. The standard error is that of White with Newey and West (1987) over the sums
-    of `moments` (ns), `lag` of them long, since outcomes overlap in time and instruments move
-    together.
+    proven every probability is one half, and a base rate that merely went one way is no skill. The
+    standard error is that of White with Newey and West (1987) over the sums of `moments` (ns),
+    `lag` of them long, since outcomes overlap in time and instruments move together.
     """
     x, y = _columns(logit, label)
     centre = float(x.mean())
@@ -99,12 +98,17 @@ def fit_cautious(
         return Platt(offset=0.0, slope=0.0)
     weights = logistic(design, y)
     p = _sigmoid(design @ weights)
-    # At the best weights the base rate is fitted too, so only the slope's own error counts
     weight = p * (1.0 - p)
+    if not weight.sum() > 0.0:
+        return Platt(offset=0.0, slope=0.0)  # told apart without a miss: too few to prove anything
+    # At the best weights the base rate is fitted too, so only the slope's own error counts
     lone = x - float((weight * x).sum() / weight.sum())
+    curvature = float((weight * lone * lone).sum())
+    if not curvature > 0.0:
+        return Platt(offset=0.0, slope=0.0)
     _, places = np.unique(moments, return_inverse=True)
     scores = np.bincount(places, weights=(y - p) * lone)
-    error = max(variance_of_sum(scores, lag), 0.0) ** 0.5 / float((weight * lone * lone).sum())
+    error = max(variance_of_sum(scores, lag), 0.0) ** 0.5 / curvature
     slope = float(np.clip(float(weights[1]) - _SURE * error, 0.0, 1.0))
     return Platt(offset=-slope * centre, slope=slope)
 
