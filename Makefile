@@ -8,15 +8,19 @@ PROFILE ?= ci
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3 $(HOME)/.pyenv/versions/3.1[234].*/bin/python; do \
 	"$$p" -c 'import sys; raise SystemExit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 
-.PHONY: help backtest test check property mutate bench lock clean
+.PHONY: help backtest train test check property mutate bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
-backtest: $(VENV)/.base ## Set up, make the synthetic sample catalog once, run the five-instrument backtest
+backtest: $(VENV)/.base ## Set up, make the synthetic sample once, backtest the trained model, then the plain rule
 	$(BIN)/python catalog/sample.py --catalog data/sample --if-missing
 	$(BIN)/python backtests/run.py --config config/sample.yaml
+	$(BIN)/python backtests/run.py --config config/sample.yaml --set predictor.kind=baseline
+
+train: $(VENV)/.dev ## Set up and train, judge and publish a model from the bars in data/catalog
+	$(BIN)/python -m morningstar_strategy.model.training --config config/train.yaml
 
 test: $(VENV)/.dev ## Set up and run all tests
 	$(BIN)/python -m pytest
@@ -54,5 +58,5 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.base
 	@touch $@
 
 clean: ## Remove the environment, caches, sample data and runs
-	rm -rf $(VENV) data/sample runs mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) data/sample data/forecasts data/training runs mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ The halts of drawdown and daily loss are set to 100 %, so that trading does not 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -113,15 +113,21 @@ def run(*, quick: bool, rounds: int = 3, console: Console) -> list[Figure]:
 
 
 def parse(
-    description: str | None, argv: Sequence[str] | None, *, rounds: bool = True
+    description: str | None,
+    argv: Sequence[str] | None,
+    *,
+    rounds: bool = True,
+    flags: Mapping[str, str] | None = None,
 ) -> argparse.Namespace:
-    """Read the command line that all benchmarks on the engine share."""
+    """Read the command line that all benchmarks on the engine share, `flags` and their help."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if rounds:
         parser.add_argument("--rounds", type=_count, default=3, help="times all is run (3)")
     parser.add_argument("--quick", action="store_true", help="a tiny run that shows it works")
+    for flag, help_text in (flags or {}).items():
+        parser.add_argument(flag, action="store_true", help=help_text)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser.parse_args(argv)
 

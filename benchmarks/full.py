@@ -71,6 +71,7 @@ def settings_for(catalog: Path, start_ns: int, end_ns: int, more: Sequence[str] 
         "data.interval=1m",
         f"data.start={_said(start_ns)}",
         f"data.end={_said(end_ns)}",
+        "predictor.kind=baseline",
         *_LOOSE,
         *more,
     )

@@ -64,6 +64,12 @@ def _engine(*, quick: bool, console: Console) -> list[Figure]:
     return run(quick=quick, console=console)
 
 
+def _model(*, quick: bool, console: Console) -> list[Figure]:
+    from benchmarks.model import run
+
+    return run(quick=quick, console=console)
+
+
 def _growth(*, quick: bool, console: Console) -> list[Figure]:
     from benchmarks.growth import run
 
@@ -82,6 +88,7 @@ BENCHMARKS: Final[dict[str, Callable[..., list[Figure]]]] = {
     "idle": _idle,
     "ingest": _ingest,
     "engine": _engine,
+    "model": _model,
     "growth": _growth,
     "truth": _truth,
 }

@@ -95,6 +95,17 @@ def of_assessment(assessment: Assessment) -> Record:
     )
 
 
+def of_abstention(prediction: Prediction) -> Record:
+    """Record that a model begins or ceases to abstain."""
+    state = "model abstains" if prediction.abstained else "model forecasts again"
+    return Record(
+        ts_event=prediction.ts_event,
+        kind=Kind.HEALTH,
+        instrument_id=prediction.instrument_id,
+        fields={"state": state, "reason": prediction.abstained},
+    )
+
+
 def of_forecast(
     predictions: Sequence[Prediction],
     *,

@@ -39,7 +39,10 @@ def _default(interval: str, shipped: Path) -> Path:
     if interval in intervals:
         return shipped / interval
     told = f"only for {', '.join(intervals)}" if intervals else "for no interval at all"
-    raise ValueError(f"no default bundle ships for interval {interval}, {told}")
+    raise ValueError(
+        f"no default bundle ships for interval {interval}, {told}: train one, or set "
+        "predictor.kind=baseline"
+    )
 
 
 def _champion(interval: str, registry: Path) -> Path:

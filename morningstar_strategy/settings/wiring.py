@@ -18,7 +18,7 @@ from morningstar_strategy.core.prediction import Forecaster, Predictor
 from morningstar_strategy.faults import Faults
 from morningstar_strategy.journal import Journal
 from morningstar_strategy.memory import MemoryFile
-from morningstar_strategy.model.bundle import MorningstarModel
+from morningstar_strategy.model.bundle import MorningstarModel, arming_fault
 from morningstar_strategy.model.forecasts import StreamForecaster
 from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredictor
 from morningstar_strategy.model.shelf import bundle_folder
@@ -68,11 +68,13 @@ def make_components(
     shadow_journal: Journal | None = None,
     foresee: Foresee = _streamed,
     memory_file: MemoryFile | None = None,
+    armed_ns: int | None = None,
 ) -> Components:
     """Wire actors and strategy for these instruments.
 
     `foresee` makes the forecaster of one series: bar by bar, or looked up in forecasts made ahead.
-    `memory_file` keeps halts across restarts; a backtest has none and starts afresh.
+    `memory_file` keeps halts across restarts; a backtest has none and starts afresh. `armed_ns` is
+    the moment at which trading with money is armed, which only mode live does.
     Raises ValueError where the settings name a model that cannot be used.
     """
     faults = Faults()
@@ -85,6 +87,8 @@ def make_components(
         equity_every_secs=settings.journal.equity_every_secs,
     )
     predictor = make_predictor(settings)
+    if settings.mode == "live":
+        _check_arming(settings, predictor, armed_ns)
     every = settings.journal.assessments == "all"
     bar_types = tuple(term.bar_type for term in terms)
     actors: list[Any] = [  # of the engine, which has no common type for actors
@@ -104,6 +108,22 @@ def make_components(
         actors.append(ShadowActor(forecasters=forecasters, journal=shadow_journal, faults=faults))
     strategy = MorningstarStrategy(mandate=mandate, faults=faults, memory_file=memory_file)
     return Components(actors=tuple(actors), strategy=strategy, faults=faults, predictor=predictor)
+
+
+def _check_arming(settings: Settings, predictor: Predictor, armed_ns: int | None) -> None:
+    """Raise ValueError where this predictor must not trade money."""
+    if armed_ns is None:
+        raise ValueError("mode live must be armed, was not")
+    allowed = settings.predictor.allow_no_edge
+    match predictor:
+        case BundlePredictor():
+            manifest = predictor.bundle.manifest
+            fault = arming_fault(manifest, allow_no_edge=allowed, now_ns=armed_ns)
+        case _:
+            unproven = f"{predictor.model} has never shown an edge and allow_no_edge is false"
+            fault = None if allowed else unproven
+    if fault is not None:
+        raise ValueError(f"predictor must not trade live: {fault}")
 
 
 def make_predictor(settings: Settings) -> Predictor:

@@ -52,4 +52,5 @@ def options(sample: Path, tmp_path: Path) -> Sequence[str]:
         *("--config", "config/sample.yaml"),
         *("--set", f"data.catalog={sample}"),
         *("--set", f"runs={tmp_path / 'runs'}"),
+        *("--set", f"predictor.cache={tmp_path / 'forecasts'}"),
     )

@@ -1,5 +1,6 @@
 """Every command of the README is run, and a new one without a way to run it fails."""
 
+import json
 import re
 import shlex
 import shutil
@@ -19,7 +20,11 @@ from tests.venue.bitget_rest import BitgetRest, perp, redirect
 
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 NOON_MS: Final = int(datetime(2024, 1, 2, 12, tzinfo=UTC).timestamp()) * 1000
-TARGETS: Final = {"help", "backtest", "test", "check", "property", "mutate", "bench", "clean"}
+TARGETS: Final = {
+    *("help", "backtest", "train", "test", "check"),
+    *("property", "mutate", "bench", "clean"),
+}
+MODEL: Final = "python -m morningstar_strategy.model."
 
 
 def commands() -> list[str]:
@@ -47,7 +52,8 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_no_command_of_the_readme_is_left_out() -> None:
     scripts = ("catalog/ingest.py", "catalog/download.py", "catalog/check.py", "backtests/run.py")
-    known = ("make ", *(f"python {script}" for script in scripts))
+    modules = (f"{MODEL}training", f"{MODEL}registry")
+    known = ("make ", *modules, *(f"python {script}" for script in scripts))
     assert [command for command in commands() if not command.startswith(known)] == []
     named = {command.split()[1] for command in commands() if command.startswith("make ")}
     assert named == TARGETS
@@ -69,12 +75,15 @@ def test_make_backtest_runs_what_it_says(checkout: Path, command: RunCommand) ->
     )
     steps = [shlex.split(line) for line in plan.stdout.splitlines() if "/python catalog" in line]
     steps += [shlex.split(line) for line in plan.stdout.splitlines() if "/python backtest" in line]
-    assert len(steps) == 2
+    assert len(steps) == 3
     for step in steps:
         result = command(*step[1:], cwd=checkout)
         assert result.returncode == 0, result.stderr
-    (folder,) = (checkout / "runs").iterdir()
-    assert (folder / "report.html").stat().st_size > 100_000
+    reports = [json.loads(path.read_text()) for path in checkout.glob("runs/*/report.json")]
+    assert all(path.stat().st_size > 100_000 for path in checkout.glob("runs/*/report.html"))
+    trained, rule = sorted(reports, key=lambda report: len(report["model"]), reverse=True)
+    assert trained["model"][0] == "direction_edge: none"
+    assert rule["plans"]
 
 
 def test_ingest_check_and_run_work_one_after_the_other(
@@ -87,12 +96,55 @@ def test_ingest_check_and_run_work_one_after_the_other(
     assert result.returncode == 0, result.stderr
     result = command(*starting("python catalog/check.py").split()[1:], cwd=checkout)
     assert result.returncode == 0, result.stdout
-    run = starting("python backtests/run.py --config").split()[1:]
+    run = starting("python backtests/run.py --config config/backtest.yaml --set data").split()[1:]
     only = ("--set", "data.instruments=[BTCUSDT.BINANCE]")
     result = command(*run, *only, cwd=checkout)
     assert result.returncode == 0, result.stderr
     result = command(*starting("python backtests/run.py --show").split()[1:], cwd=checkout)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_model_is_trained_listed_verified_and_served(
+    checkout: Path, command: RunCommand, tmp_path: Path
+) -> None:
+    """The commands of the README, on bars that can be had here and with fewer trees."""
+    catalog, perpetuals = checkout / "data/catalog", "[BTCUSDT-PERP.BINANCE,ETHUSDT-PERP.BINANCE]"
+    assert command("catalog/sample.py", "--catalog", str(catalog), cwd=checkout).returncode == 0
+    fewer = (
+        *("--set", "start=2024-01-01", "--set", "walk_forward.start=2024-03-20"),
+        *("--set", "families=[gbm]", "--set", "challengers=[]"),
+        *("--set", "options={gbm: {trees: 8, direction_trees: 4, quantile_trees: 4}}"),
+    )
+    train = starting(f"{MODEL}training --config").split()[1:]
+    train = [word.replace("-PERP.BITGET", "-PERP.BINANCE") for word in train]
+    result = command(*train, *fewer, cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    assert "direction_edge: none" in result.stdout
+    result = command(*starting(f"{MODEL}registry list").split()[1:], "--json", cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    (bundle,) = (checkout / "models/registry/bundles").iterdir()
+    assert bundle.name in result.stdout
+    result = command(*starting(f"{MODEL}registry verify").split()[1:], cwd=checkout)
+    assert result.returncode == 0, result.stdout
+    words = starting(f"{MODEL}training --evaluate").replace("NAME", bundle.name)
+    result = command(*words.split()[1:], cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    assert "are reproduced within" in result.stdout
+    run = starting("python backtests/run.py --config config/backtest.yaml --set predictor")
+    run = run.replace("[BTCUSDT-PERP.BITGET]", perpetuals)
+    result = command(*run.split()[1:], cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    assert "direction_edge: none" in result.stdout
+
+
+def test_make_train_trains_by_the_recipe_of_the_readme() -> None:
+    plan = subprocess.run(
+        ["make", "--dry-run", "train"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    trained = starting("python -m morningstar_strategy.model.training --config").split()
+    last = plan.stdout.strip().splitlines()[-1].split()
+    assert last[1:4] == [*trained[1:3], "--config"]
+    assert (ROOT / last[4]).is_file()
 
 
 def _write_year_of_bars(path: Path) -> None:

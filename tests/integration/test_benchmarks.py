@@ -9,11 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from nautilus_trader.model import Bar, BarType, Price, Quantity
 from rich.console import Console
 
-from benchmarks import data
+from benchmarks import data, model
+from benchmarks.bundles import QUICK_BARS, Bundle, train_bundles
 from benchmarks.data import BAR_TYPE, START_NS, YEAR_BARS, Prepared, prepared
 from benchmarks.features import Figure
 from benchmarks.plans import coarser, undecided
@@ -74,6 +76,57 @@ def test_the_idle_benchmark_tells_our_own_part_of_a_bar(tmp_path: Path) -> None:
     assert found["the same bar with engine and bus"]["value"] > 0
 
 
+def test_the_model_benchmark_forecasts_starts_and_backtests_with_a_trained_bundle(
+    tmp_path: Path,
+) -> None:
+    said, found = _figures("model", tmp_path)
+    assert {name: figure["goal"] for name, figure in found.items() if figure["goal"]} == {
+        "gbm of 1: a million windows, 2 threads": 60.0,
+        "gbm of 1: bar to prediction, p50": 1_000.0,
+        "gbm of 1: bar to prediction, p99": 1_000.0,
+        "gbm of 1: start to first forecast": 1.5,
+        "gbm of 1: memory beyond no model": 150.0,
+        "backtest ÷ plain engine, computed": 6.0,
+        "backtest ÷ plain engine, found": 2.5,
+    }
+    assert all(figure["value"] > 0 for figure in found.values())
+    assert "Whole backtests of 5,000 bars" in said
+    assert "Morningstar, predictions in the cache" in said
+
+
+def test_models_are_only_trained_on_bars_that_reach_far_enough(tmp_path: Path) -> None:
+    short = Prepared(catalog=tmp_path, bars=QUICK_BARS - 1, synthetic=True)
+    with pytest.raises(ValueError, match=f"bars must be at least {QUICK_BARS}, were"):
+        train_bundles(short, tmp_path, network=False, quick=True, progress=lambda *_: None)
+
+
+def test_a_backtest_whose_forecasts_are_not_found_again_is_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with prepared(2_000) as made:
+        spent = timed("plain", made)
+    bundle = Bundle(family="gbm", window=1, folder=tmp_path)
+    monkeypatch.setattr(model, "timed", lambda *_, **__: spent)  # which writes no cache
+    with pytest.raises(RuntimeError, match="predictions must be computed"):
+        model.backtests(made, bundle, tmp_path, rounds=1, start_ns=START_NS)
+
+
+def test_training_is_timed_only_where_the_recipe_finds_its_bars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    monkeypatch.setattr(model, "_PROJECT", tmp_path)
+    assert model.train_anew(console) == []
+    told = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    assert "Not trained: data/catalog holds no BTCUSDT-PERP.BINANCE-1-HOUR-LAST-EXTERNAL" in told
+
+
+def test_a_process_tells_its_own_peak_memory_whoever_started_it() -> None:
+    held = np.ones(150_000_000)  # 1.1 GiB, of which a process that is started must know nothing
+    with prepared(2_000) as made:
+        assert timed("plain", made).peak_mib < 2**-20 * held.nbytes
+
+
 def test_the_truth_benchmark_prints_every_kind_of_plan_on_every_market(tmp_path: Path) -> None:
     said, found = _figures("truth", tmp_path)
     for market in ("15m", "1h"):
@@ -96,7 +149,9 @@ def test_all_benchmarks_run_one_by_one_and_close_with_the_goals(tmp_path: Path) 
 
 
 def test_every_benchmark_of_the_issue_is_in_the_list() -> None:
-    assert {"engine", "features", "gate", "growth", "truth", "ingest", "idle"} == set(BENCHMARKS)
+    assert set(BENCHMARKS) == {
+        *("engine", "features", "gate", "growth", "truth", "ingest", "idle", "model")
+    }
 
 
 def test_a_missed_goal_is_called_missed() -> None:

@@ -304,7 +304,11 @@ def test_a_bundle_is_found_by_what_a_setting_calls_it(registry: Registry, tmp_pa
 @pytest.mark.parametrize(
     ("name", "interval", "words"),
     [
-        ("default", "5m", "no default bundle ships for interval 5m, only for 1h, 4h"),
+        (
+            "default",
+            "5m",
+            "no default bundle ships for interval 5m, only for 1h, 4h: train one, or set",
+        ),
         ("champion", "5m", "registry .* has no champion for interval 5m"),
         ("nobody", "1h", "bundle must be default, champion, a name in .*, was 'nobody'"),
         ("", "1h", "was ''"),

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nautilus_trader.model import Currency, InstrumentId
@@ -13,11 +14,18 @@ from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.faults import Faults, guarded
 from morningstar_strategy.journal import Journal
+from morningstar_strategy.model.bundle import read_manifest
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import Settings, VenueSettings
-from morningstar_strategy.settings.wiring import make_components, make_predictor, terms_of
+from morningstar_strategy.settings.wiring import (
+    Components,
+    make_components,
+    make_predictor,
+    terms_of,
+)
 from morningstar_strategy.strategy import Mandate
 from tests.harness.market import bar_type, perpetual
+from tests.models import tiny_bundle
 
 STYLE = VenueStyle(link_stop=True, shrinks_exits=True)
 COSTS = VenueSettings(
@@ -115,3 +123,54 @@ def test_faults_keep_what_callbacks_raise_and_raise_the_first() -> None:
     with pytest.raises(ZeroDivisionError) as e:
         part.faults.raise_first()
     assert e.value is first
+
+
+# ---------------------------------------------------------------- models
+
+
+def _wired(settings: Settings, folder: Path, *, armed_ns: int | None = None) -> Components:
+    terms = (terms_of(perpetual(), bar_type(), COSTS),)
+    with Journal(folder / "journal.jsonl") as journal:
+        return make_components(
+            settings, terms=terms, style=STYLE, journal=journal, armed_ns=armed_ns
+        )
+
+
+def _bundled(folder: Path, **changes: Any) -> Settings:  # Any: any setting of a predictor
+    told = {"kind": "bundle", "bundle": str(folder), **changes}
+    return Settings.model_validate({"predictor": told})
+
+
+def test_a_bundle_is_served_where_the_settings_name_its_folder(tmp_path: Path) -> None:
+    manifest = read_manifest(tiny_bundle(tmp_path / "bundle", interval="5m"))
+    made = _wired(_bundled(tmp_path / "bundle"), tmp_path)
+    assert made.predictor.model.startswith(manifest.model_id)
+
+
+def test_a_bundle_of_another_interval_is_refused(tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "bundle", interval="1h")
+    with pytest.raises(ValueError, match=r"forecasts 1h bars, data\.interval is 5m"):
+        make_predictor(_bundled(tmp_path / "bundle"))
+
+
+def test_live_takes_an_edge_or_a_word_that_there_need_be_none(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "bundle", interval="5m", direction_edge="none")
+    manifest = read_manifest(folder)
+    now = manifest.expires_ns - 1
+    live = _bundled(tmp_path / "bundle").model_copy(update={"mode": "live"})
+    with pytest.raises(ValueError, match="has direction_edge none and allow_no_edge is false"):
+        _wired(live, tmp_path, armed_ns=now)
+    allowed = _bundled(tmp_path / "bundle", allow_no_edge=True).model_copy(update={"mode": "live"})
+    (tmp_path / "journal.jsonl").unlink()
+    assert _wired(allowed, tmp_path, armed_ns=now).predictor.window == manifest.window
+    (tmp_path / "journal.jsonl").unlink()
+    with pytest.raises(ValueError, match=r"predictor must not trade live: .* expired on"):
+        _wired(allowed, tmp_path, armed_ns=now + 2)
+
+
+def test_live_is_refused_unarmed_and_with_a_rule_that_never_showed_an_edge(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="mode live must be armed, was not"):
+        _wired(Settings(mode="live"), tmp_path)
+    (tmp_path / "journal.jsonl").unlink()
+    with pytest.raises(ValueError, match=r"baseline-.* has never shown an edge"):
+        _wired(Settings(mode="live"), tmp_path, armed_ns=1)
