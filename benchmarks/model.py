@@ -11,7 +11,7 @@ engine's benchmark the halts are set to 100 %.
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -81,6 +81,12 @@ def backtests(data: Prepared, bundle: Bundle, place: Path, *, rounds: int, start
 def _written(cache: Path) -> dict[str, int]:
     """List the files of a cache and when they were written."""
     return {file.name: file.stat().st_mtime_ns for file in cache.glob("*")}
+
+
+def check_cache(name: str, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """Raise RuntimeError where a run did not compute, or did not find, what it was to."""
+    if (before == after) is not (name == "found"):
+        raise RuntimeError(f"predictions must be {name}, the cache went from {before} to {after}")
 
 
 def backtest_figures(taken: Taken) -> list[Figure]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Final
 
 from morningstar_strategy.core.prediction import Predictor
 from morningstar_strategy.model.manifest import Manifest
 from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredictor
 
 __all__ = ["caveats"]
+
+_WORDS: Final = 4  # touch, direction, what follows from it, volatility
 
 
 def caveats(
@@ -27,7 +30,8 @@ def caveats(
             manifest = predictor.bundle.manifest
             return (
                 f"direction_edge: {manifest.direction_edge}",
-                *manifest.plain_words,
+                *manifest.plain_words[:_WORDS],
+                f"Everything else that was measured is in the card of {manifest.model_id}",
                 *(() if synthetic else _seen_before(manifest, start_ns, end_ns)),
                 *_strangers(manifest, instruments),
             )

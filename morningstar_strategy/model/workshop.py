@@ -29,6 +29,8 @@ type Progress = Callable[[str, float], None]
 CARDS: Final = "cards"  # the folder of a registry that holds the pages
 _SHARE_OF_LEARNING: Final = 0.95
 _PERCENT: Final = 100.0
+# Parts of learning around a fit: none of them changes what it makes of its rows
+_AROUND: Final = frozenset(("fold_cache", "leaks", "out_of_sample", "recipe", "walkforward"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +130,9 @@ def judged(recipe: Recipe, walked: Walk, family: str, *, trials: int) -> Evaluat
 
 
 def learning_code_sha256() -> str:
-    """Give the SHA-256 of the code that decides what is learnt."""
-    sources = sorted(Path(learning.__path__[0]).glob("*.py"))
+    """Give the SHA-256 of the code that decides what a fit makes of some rows."""
+    folder = Path(learning.__path__[0])
+    sources = sorted(path for path in folder.glob("*.py") if path.stem not in _AROUND)
     paths = [*sources, Path(_steps.__file__), Path(features.__file__)]
     texts = (path.read_bytes().replace(b"\r\n", b"\n") for path in paths)
     return hashlib.sha256(b"\0".join(texts)).hexdigest()

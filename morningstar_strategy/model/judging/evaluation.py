@@ -35,6 +35,7 @@ def evaluate(
     return Evaluation(
         champion=champion,
         families=tuple(oos.families),
+        guesses=tuple(name for name in oos.families if name in oos.guesses),
         instruments=panel.instruments,
         horizon=panel.horizon,
         horizon_hours=hours,

@@ -189,6 +189,7 @@ class Evaluation(_Finding):
 
     champion: str
     families: tuple[str, ...]
+    guesses: tuple[str, ...] = ()  # families that are another but for direction
     instruments: tuple[str, ...]
     horizon: int  # bars
     horizon_hours: float
@@ -210,6 +211,11 @@ class Evaluation(_Finding):
     def trials(self) -> int:
         """Count the trials that the deflated Sharpe ratios allow for."""
         return self.economics.trials
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """List the families that are judged on every head."""
+        return tuple(name for name in self.families if name not in self.guesses)
 
     def metric(self, family: str, head: Head, baseline: str | None = None) -> Metric:
         """Give a family's metric on a head, against its first or a named baseline."""

@@ -32,6 +32,7 @@ __all__ = ["charts"]
 
 _DAY_MS: Final = 86_400_000
 _MS_NS: Final = 1_000_000
+_ENOUGH: Final = 30  # trades of which a mean is drawn
 _DRAWN: Final = 0.01  # share of the forecasts that a dot needs
 _TWO_SIDED: Final = 1.96  # standard errors, 95 %
 
@@ -53,6 +54,8 @@ def skill_chart(found: Evaluation) -> Chart:
     for place, head in enumerate(("touch", "direction")):
         own = [m for m in found.metrics if m.head == head]
         data.append(_skills(own, found, "" if place == 0 else "2"))
+    last = len(found.families) - 0.5
+    families: Json = {"categoryarray": [*found.families], "range": [last, -0.5]}
     return Chart(
         title="Is there a move ahead, and which way?",
         note="How much lower each family's loss is than that of the average of the training years; "
@@ -63,8 +66,8 @@ def skill_chart(found: Evaluation) -> Chart:
             "showlegend": False,
             "xaxis": {**titled("Skill in touch (%)"), "domain": [0, 0.47], "zeroline": True},
             "xaxis2": {**titled("Skill in direction given touch (%)"), "domain": [0.53, 1]},
-            "yaxis": {"autorange": "reversed", "automargin": True},
-            "yaxis2": {"autorange": "reversed", "anchor": "x2", "showticklabels": False},
+            "yaxis": {**families, "automargin": True},
+            "yaxis2": {**families, "anchor": "x2", "showticklabels": False},
             "shapes": [zero("x", "y"), zero("x2", "y2")],
         },
     )
@@ -189,7 +192,7 @@ def coverage_chart(found: Evaluation) -> Chart:
     data: list[Value] = []
     most = max(5.0, *(110.0 * abs(each.actual - each.nominal) for each in found.coverage))
     for head, axis in sides:
-        for family in found.families:
+        for family in found.whole:
             own = [e for e in found.coverage if (e.family, e.head) == (family, head)]
             misses = [100.0 * (each.actual - each.nominal) for each in own]
             bar: Json = {
@@ -227,7 +230,9 @@ def cost_chart(found: Evaluation) -> Chart:
     data: list[Value] = []
     for family in found.families:
         own = {e.rule: e for e in found.economics.results if e.family == family}
-        gross: list[Value] = [own[rule].gross_bp for rule in rules]
+        gross: list[Value] = [
+            own[rule].gross_bp if own[rule].count >= _ENOUGH else None for rule in rules
+        ]
         texts: list[Value] = [f"{own[rule].count:,} trades" for rule in rules]
         data.append(
             {
@@ -252,8 +257,8 @@ def cost_chart(found: Evaluation) -> Chart:
     return Chart(
         title="What a trade earns, beside what it costs",
         note="Mean simple return per trade before costs, in basis points of its notional, for each "
-        "rule fixed in advance: only what stands above the dashed line is a net gain. No bar: no "
-        "trade was taken.",
+        "rule fixed in advance: only what stands above the dashed line is a net gain. No bar: "
+        f"fewer than {_ENOUGH} trades.",
         height=380,
         data=data,
         layout={

@@ -77,7 +77,7 @@ class Scorer:
         scaled = replace(oos.reference, ln_rv=oos.ewma)
         self._ewma = self._losses(scaled, "volatility")
         self._families = {
-            name: {head: self._losses(forecast, head) for head in HEADS}
+            name: {head: self._losses(forecast, head) for head in self._heads(name)}
             for name, forecast in oos.families.items()
         }
 
@@ -92,7 +92,7 @@ class Scorer:
     def comparisons(self, champion: str) -> Iterator[Comparison]:
         """Yield how every other family's losses compare with the champion's."""
         for family, losses in self._families.items():
-            for head in HEADS if family != champion else ():
+            for head in losses if family != champion else ():
                 mine, best = losses[head], self._families[champion][head]
                 gain = best.values - mine.values
                 yield Comparison(
@@ -114,13 +114,15 @@ class Scorer:
     def calibration(self) -> Iterator[CalibrationTable]:
         """Yield the reliability of each family's probabilities of touch, and of up given touch."""
         for family, forecast in self._oos.families.items():
-            yield _calibration(family, "touch", forecast.touch, self._touch)
+            if family not in self._oos.guesses:
+                yield _calibration(family, "touch", forecast.touch, self._touch)
             direction, up = forecast.direction[self._touched], self._up[self._touched]
             yield _calibration(family, "direction", direction, up)
 
     def coverage(self) -> Iterator[Coverage]:
         """Yield how often each family's quantiles were not exceeded."""
-        for family, forecast in self._oos.families.items():
+        whole = {n: f for n, f in self._oos.families.items() if n not in self._oos.guesses}
+        for family, forecast in whole.items():
             for head in ("mfe", "mae"):
                 quantiles = forecast.mfe_q if head == "mfe" else forecast.mae_q
                 for place, nominal in enumerate(QUANTILES):
@@ -132,6 +134,9 @@ class Scorer:
                         actual=float(inside.mean()),
                         count=len(inside),
                     )
+
+    def _heads(self, family: str) -> tuple[Head, ...]:
+        return ("direction",) if family in self._oos.guesses else HEADS
 
     def _losses(self, forecast: Forecast, head: Head) -> _Losses:
         rows = self._touched if head == "direction" else np.arange(len(self._oos))

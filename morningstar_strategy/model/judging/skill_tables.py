@@ -69,7 +69,11 @@ def _ablations(found: Evaluation) -> Table:
     ewma = found.metric(found.champion, "volatility", "ewma").baseline_value
     rows = [
         (family, *(_skill(found.metric(family, head)) for head in HEADS), _qlike(found, family))
-        for family in found.families
+        for family in found.whole
+    ]
+    rows += [
+        (family, *(_guessed(found, family, head) for head in HEADS), MISSING)
+        for family in found.guesses
     ]
     plain: dict[Head, str] = {head: "0" for head in HEADS if head != "volatility"}
     rows += [
@@ -82,10 +86,15 @@ def _ablations(found: Evaluation) -> Table:
         title="Ablations: every family, and what needs no training",
         note=f"Skill against the head's baseline, t in brackets; n = {found.count:,}, for "
         f"direction the {touched:,} rows that touched a barrier. Volatility is against HAR; "
-        "no model means prior, persistence and train quantiles, of skill 0 by definition.",
+        "no model means prior, persistence and train quantiles, of skill 0 by definition. A best "
+        "guess differs in direction only: the likeliest calibration, proven or not; never served.",
         head=("Family", *(HEAD_NAMES[head] for head in HEADS), "QLIKE"),
         rows=tuple(rows),
     )
+
+
+def _guessed(found: Evaluation, family: str, head: Head) -> str:
+    return _skill(found.metric(family, head)) if head == "direction" else MISSING
 
 
 def _skill(metric: Metric) -> str:
@@ -176,7 +185,7 @@ def _reliability(table: CalibrationTable) -> Table:
 def _coverage(found: Evaluation) -> Table:
     sides: tuple[Literal["mfe", "mae"], ...] = ("mfe", "mae")
     rows = []
-    for family in found.families:
+    for family in found.whole:
         for head in sides:
             own = [e for e in found.coverage if (e.family, e.head) == (family, head)]
             shares = (percent(each.actual) for each in own)

@@ -101,7 +101,9 @@ def _beside(metric: Metric) -> str:
     way = "lower" if metric.skill_percent > 0.0 else "higher"
     compared = f"{size} % {way} than" if size != "0.0" else "practically"
     evidence = f"t = {metric.t:.1f}, {metric.count:,} forecasts"
-    return f"{compared} that of {_baseline(metric)} ({evidence})"
+    split = metric.skill_percent * metric.t < 0.0 and abs(metric.t) > WEAK_T
+    other = "; the other way round where every moment counts the same" if split else ""
+    return f"{compared} that of {_baseline(metric)} ({evidence}{other})"
 
 
 def _what(head: Head, hours: float) -> str:

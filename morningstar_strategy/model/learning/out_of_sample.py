@@ -27,6 +27,7 @@ class OutOfSample:
     ewma: FloatArray  # [N]
     turbulent: npt.NDArray[np.int8]  # [N]
     families: Mapping[str, Forecast]
+    guesses: frozenset[str] = frozenset()  # families that are another but for direction
 
     def __post_init__(self) -> None:
         count = len(self.rows)
@@ -34,6 +35,8 @@ class OutOfSample:
             raise ValueError(f"rows must not be empty, were {count}")
         if not self.families:
             raise ValueError(f"families must not be empty, were {dict(self.families)}")
+        if not self.guesses <= set(self.families):
+            raise ValueError(f"guesses must be families, were {sorted(self.guesses)}")
         parts: dict[str, Sized] = {"fold": self.fold, "ewma": self.ewma}
         parts |= {"turbulent": self.turbulent, "reference": self.reference, **self.families}
         for name, part in parts.items():

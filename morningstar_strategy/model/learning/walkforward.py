@@ -197,6 +197,7 @@ def _joined(recipe: Recipe, panel: Panel, quarters: Sequence[_Quarter]) -> Walk:
         ewma=baselines.ewma(panel, rows),
         turbulent=np.concatenate([quarter.targets.turbulent for quarter in tested]),
         families={name: _stacked(parts) for name, parts in calibrated.items()},
+        guesses=frozenset(guesses),
     )
     return Walk(
         panel=panel,
