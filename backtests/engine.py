@@ -15,6 +15,7 @@ from backtests.forecasts import Foresight
 from backtests.models import CostModel, OwnPriceFillModel
 from backtests.progress import ProgressActor, RunProgress
 from catalog import store
+from morningstar_strategy.core.decision import round_trip_cost
 from morningstar_strategy.core.prediction import Predictor
 from morningstar_strategy.journal import Journal
 from morningstar_strategy.model.caveats import caveats
@@ -108,7 +109,7 @@ def _model_lines(
     foresight: Foresight,
 ) -> tuple[str, ...]:
     start, end = _span(data)
-    dearest = max(term.taker_fee + term.slippage for term in terms)
+    cost = max(round_trip_cost(term.taker_fee, term.slippage) for term in terms)
     names = [term.instrument_id.value for term in terms]
     return (
         *caveats(
@@ -118,7 +119,7 @@ def _model_lines(
             end_ns=end,
             synthetic=store.is_synthetic(settings.data.catalog),
         ),
-        *foresight.notes(predictor, cost=2.0 * float(dearest)),
+        *foresight.notes(predictor, cost=cost),
     )
 
 

@@ -43,7 +43,7 @@ class Foresight:
         self._cache = None if settings.cache is None else ForecastCache(settings.cache)
         self._threads = settings.threads
         self._progress = progress
-        self._made: dict[str, list[tuple[MarketData, ForecastTable]]] = {}
+        self._made: dict[str, dict[BarType, ForecastTable]] = {}  # by model
 
     def __call__(self, bar_type: BarType, predictor: Predictor) -> Forecaster:
         """Make the forecaster of one series."""
@@ -51,19 +51,20 @@ class Foresight:
         name = market.bar_type.instrument_id.value
         if not isinstance(predictor, BundlePredictor):
             return StreamForecaster(name, predictor, market.history)
-        table = self._table(predictor, name, joined(market.history, window(market.bars)))
-        self._made.setdefault(predictor.model, []).append((market, table))
-        return TableForecaster(name, table)
+        made = self._made.setdefault(predictor.model, {})
+        if bar_type not in made:
+            bars = joined(market.history, window(market.bars))
+            made[bar_type] = self._table(predictor, name, bars)
+        return TableForecaster(name, made[bar_type])
 
     def notes(self, predictor: Predictor, *, cost: float) -> tuple[str, ...]:
         """Say on how many traded bars a model abstained, and what it expected of the best one.
 
         `cost` is the dearest round trip's, as a fraction of notional.
         """
-        made = self._made.get(predictor.model, [])
         bars, abstained, best = 0, Counter[str](), -np.inf
-        for market, table in made:
-            traded = table.ts_event >= market.bars[0].ts_event
+        for bar_type, table in self._made.get(predictor.model, {}).items():
+            traded = table.ts_event >= self._markets[bar_type].bars[0].ts_event
             bars += int(np.count_nonzero(traded))
             abstained.update(table.abstentions(traded))
             best = max(best, float(np.max(table.expected_move()[traded], initial=-np.inf)))

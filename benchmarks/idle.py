@@ -48,7 +48,7 @@ def own_secs(data: Prepared) -> float:
         if prediction is not None:
             review = reviewer.review(ReviewRequest(prediction=prediction))
             assessment = Assessment(prediction=prediction, review=review)
-            idle += is_idle(assessment, flat, now_ns=moment, policy=policy)
+            idle += is_idle(assessment, flat, now_ns=moment, policy=policy, cost=0.0014)
     secs = time.process_time() - start
     if idle != len(bars):
         raise RuntimeError(f"nothing was to be decided on {len(bars)} bars, but on {idle} it was")

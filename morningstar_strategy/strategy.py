@@ -9,7 +9,7 @@ from nautilus_trader.model import Currency, FundingRateUpdate, OrderFilled, Venu
 from nautilus_trader.trading import Strategy, StrategyConfig
 
 from morningstar_strategy.core.commands import DoNothing
-from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle
+from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle, round_trip_cost
 from morningstar_strategy.core.ledger import Ledger, Role
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.records import (
@@ -84,6 +84,9 @@ class MorningstarStrategy(Strategy):
         self.faults = faults
         self._mandate = mandate
         self._terms: Mapping[str, Terms] = {t.instrument_id.value: t for t in mandate.terms}
+        self._costs = {
+            name: round_trip_cost(t.taker_fee, t.slippage) for name, t in self._terms.items()
+        }
         self._observe_due_ns = 0
         self._mark_due_ns = 0
         self._watch = RiskWatch(limits=mandate.risk, file=memory_file)
@@ -132,7 +135,8 @@ class MorningstarStrategy(Strategy):
         trade = Flat() if ledger is None else ledger.trade
         if self.faults:
             return
-        if is_idle(assessment, trade, now_ns=now_ns, policy=self._mandate.decision):
+        policy, cost = self._mandate.decision, self._costs[name]
+        if is_idle(assessment, trade, now_ns=now_ns, policy=policy, cost=cost):
             self._idle_reason.pop(name, None)
         else:
             self._act(assessment, name, now_ns)

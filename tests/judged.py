@@ -10,10 +10,11 @@ import numpy as np
 from morningstar_strategy.core import features
 from morningstar_strategy.core.bars import BarWindow, FloatArray
 from morningstar_strategy.model.heads import QUANTILES, Forecast
-from morningstar_strategy.model.judging.card import CardFacts
 from morningstar_strategy.model.learning.dataset import Panel
 from morningstar_strategy.model.learning.labels import LabelConfig, Labels, label
 from morningstar_strategy.model.learning.out_of_sample import OutOfSample
+from morningstar_strategy.model.manifest import Draft
+from tests.models import draft
 
 HOUR_NS: Final = 3_600_000_000_000
 START_NS: Final = 1_672_531_200_000_000_000  # 2023-01-01
@@ -118,9 +119,9 @@ def planted(
     )
 
 
-def facts(family: str = "gbm", **changes: object) -> CardFacts:
+def facts(family: str = "gbm") -> Draft:
     """State the facts of a model that was never made."""
-    stated = {
+    stated: dict[str, object] = {
         "model_id": f"{family}-1h-20230401-0123abcd",
         "family": family,
         "interval": "1h",
@@ -142,7 +143,7 @@ def facts(family: str = "gbm", **changes: object) -> CardFacts:
         "code_sha256": "b" * 64,
         "versions": {"numpy": "2.5"},
     }
-    return CardFacts(**{**stated, **changes})  # type: ignore[arg-type]  # a table of mixed values
+    return draft(**stated)
 
 
 def _series(rng: np.random.Generator, common: FloatArray) -> BarWindow:

@@ -51,7 +51,11 @@ class Distances(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionPolicy:
-    """When and how to trade; percents are of price."""
+    """When and how to trade; percents are of price.
+
+    `min_confidence` is asked of votes before an entry and of any signal before it closes a trade;
+    a forecast with odds enters where its expected gain covers the cost of the round trip.
+    """
 
     min_confidence: float = 0.6
     max_turbulence: float = 0.9
@@ -145,8 +149,13 @@ def _decide_alone(assessment: Assessment, now: Snapshot, policy: DecisionPolicy)
             return _decide_active(assessment, active, now, policy)
 
 
-def is_idle(assessment: Assessment, trade: Trade, *, now_ns: int, policy: DecisionPolicy) -> bool:
-    """Say whether `decide` would do nothing, without a snapshot of the account."""
+def is_idle(
+    assessment: Assessment, trade: Trade, *, now_ns: int, policy: DecisionPolicy, cost: float
+) -> bool:
+    """Say whether `decide` would do nothing, without a snapshot of the account.
+
+    `cost` is the instrument's round trip, as a fraction of notional.
+    """
     match _accepted_proposal(assessment, policy):
         case None:
             pass
@@ -157,7 +166,7 @@ def is_idle(assessment: Assessment, trade: Trade, *, now_ns: int, policy: Decisi
             return False
     match trade:
         case Flat():
-            return wanted_direction(assessment, policy) is None
+            return wanted_direction(assessment, policy, cost=cost) is None
         case Pending() as pending:
             return not _calls_off(assessment, pending, now_ns, policy)
         case Active() as active:
@@ -171,14 +180,22 @@ def is_stale(prediction: Prediction, *, now_ns: int, policy: DecisionPolicy) -> 
     return not 0 <= now_ns - prediction.ts_event <= policy.max_age_secs * _SECOND
 
 
-def wanted_direction(assessment: Assessment, policy: DecisionPolicy) -> Direction | None:
-    """Give the direction to enter, None where confidence, regime or review speak against it."""
+def wanted_direction(
+    assessment: Assessment, policy: DecisionPolicy, *, cost: float
+) -> Direction | None:
+    """Give the direction to enter, None where forecast, regime or review speak against it.
+
+    Votes must be confident; odds must be expected to earn more than `cost`, the round trip's.
+    """
     prediction = assessment.prediction
-    if prediction.abstained or prediction.confidence < policy.min_confidence:
-        return None
-    if assessment.review.verdict is Verdict.VETOED:
+    if prediction.abstained or assessment.review.verdict is Verdict.VETOED:
         return None
     if prediction.turbulence > policy.max_turbulence:
+        return None
+    if prediction.barrier > 0.0:
+        if expected_gain(prediction, cost=cost) <= 0.0:
+            return None
+    elif prediction.confidence < policy.min_confidence:
         return None
     direction = signalled(prediction)
     if direction is Direction.SHORT and not policy.allow_short:
@@ -187,11 +204,12 @@ def wanted_direction(assessment: Assessment, policy: DecisionPolicy) -> Directio
 
 
 def signalled(prediction: Prediction) -> Direction | None:
-    """Give the likeliest direction, None where flat is at least as likely or both are even."""
+    """Give the likelier direction, None where both are even or flat has at least as many votes."""
     p_short, p_flat, p_long = prediction.odds
-    if p_long > p_short and p_long > p_flat:
+    against = 0.0 if prediction.barrier > 0.0 else p_flat
+    if p_long > p_short and p_long > against:
         return Direction.LONG
-    if p_short > p_long and p_short > p_flat:
+    if p_short > p_long and p_short > against:
         return Direction.SHORT
     return None
 
@@ -222,33 +240,27 @@ def _opposes(assessment: Assessment, direction: Direction, policy: DecisionPolic
 
 
 def _decide_flat(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> TradeCommand:
-    direction = wanted_direction(assessment, policy)
+    prediction, market = assessment.prediction, now.market
+    cost = round_trip_cost(market.taker_fee, market.slippage)
+    direction = wanted_direction(assessment, policy, cost=cost)
     if direction is None:
         return DoNothing(reasoning="no signal")
-    if direction is Direction.SHORT and not now.market.can_short:
+    if direction is Direction.SHORT and not market.can_short:
         return DoNothing(reasoning="cannot be sold short")
-    prediction, cost = assessment.prediction, round_trip_cost(now.market)
     scale = assessment.review.scale
     percent = size_percent(prediction, scale=scale, policy=policy.sizing, cost=cost)
     if percent <= 0:
-        return DoNothing(reasoning=_why_no_size(prediction, cost))
+        return DoNothing(reasoning="size is zero")
     try:
-        setup = _setup(prediction, direction, percent, now.market, policy)
+        setup = _setup(prediction, direction, percent, market, policy)
     except ValueError:
         return DoNothing(reasoning="distances do not fit the price and its tick")
     return PlanTrade(trade_setup=setup, reasoning=_why(assessment))
 
 
-def round_trip_cost(market: Market) -> float:
+def round_trip_cost(taker_fee: Decimal, slippage: Decimal) -> float:
     """Give what entering and leaving costs when both take liquidity, as a fraction of notional."""
-    return 2.0 * float(market.taker_fee + market.slippage)
-
-
-def _why_no_size(prediction: Prediction, cost: float) -> str:
-    gain = expected_gain(prediction, cost=cost)
-    if prediction.barrier > 0.0 and gain <= 0.0:
-        return f"expected gain after costs is {gain * 1e4:.1f} bp"
-    return "size is zero"
+    return 2.0 * float(taker_fee + slippage)
 
 
 def _setup(

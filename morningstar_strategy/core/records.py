@@ -88,6 +88,7 @@ def of_assessment(assessment: Assessment) -> Record:
         fields={
             "price": prediction.price,
             **_forecast_fields(prediction),
+            "regime": prediction.regime.value,
             "verdict": review.verdict.value,
             "scale": review.scale,
             "review": review.reason,

@@ -7,7 +7,6 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -19,7 +18,6 @@ from morningstar_strategy.model.manifest import (
     CARD,
     GOLDEN,
     GRAPH,
-    PAGE,
     SCHEMA_VERSION,
     BundleError,
     Draft,
@@ -30,6 +28,7 @@ from morningstar_strategy.model.manifest import (
     sealed,
 )
 from morningstar_strategy.model.runtime import Graph
+from morningstar_strategy.model.sources import hash_sources
 
 __all__ = [
     "BundleError",
@@ -41,7 +40,6 @@ __all__ = [
     "feature_spec",
     "publish",
     "read_manifest",
-    "sources_sha256",
 ]
 
 type Feeds = Mapping[str, Float32Array]
@@ -98,14 +96,7 @@ class MorningstarModel:
 
 def feature_code_sha256() -> str:
     """Give the SHA-256 of the code that defines the features."""
-    return sources_sha256(_steps, features)
-
-
-def sources_sha256(*modules: ModuleType) -> str:
-    """Give the SHA-256 of the source texts of some modules, the same whatever ends their lines."""
-    paths = [Path(str(module.__file__)) for module in modules]
-    texts = (path.read_bytes().replace(b"\r\n", b"\n") for path in paths)
-    return digest(b"\0".join(texts))
+    return hash_sources((Path(_steps.__file__), Path(features.__file__)))
 
 
 def feature_spec(reference: DriftReference) -> FeatureSpec:
@@ -144,13 +135,12 @@ def publish(
     draft: Draft,
     golden: Float32Array,
     card: str,
-    page: str | None = None,
 ) -> Manifest:
     """Make a bundle of a finished graph, all at once or not at all.
 
-    `golden` are windows (float32 [N, window, F]) whose forecasts every later load must reproduce;
-    `page` is the card as HTML. Raises FileExistsError where there is something at `folder`, and
-    BundleError or ValueError for a graph or a draft that could not be loaded again.
+    `golden` are windows (float32 [N, window, F]) whose forecasts every later load must reproduce.
+    Raises FileExistsError where there is something at `folder`, and BundleError or ValueError for
+    a graph or a draft that could not be loaded again.
     """
     from morningstar_strategy.model.learning import graphs  # needs onnx, which serving does not
 
@@ -159,8 +149,6 @@ def publish(
     graphs.check(graph)
     runnable = Graph(graph)
     files = {GRAPH: graph, GOLDEN: _golden(runnable, golden), CARD: card.encode()}
-    if page is not None:
-        files[PAGE] = page.encode()
     manifest = Manifest(
         **dict(draft),
         schema_version=SCHEMA_VERSION,

@@ -10,7 +10,7 @@ from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredic
 
 __all__ = ["caveats"]
 
-_WORDS: Final = 4  # touch, direction, what follows from it, volatility
+_WORDS: Final = 5  # touch, direction, what follows from it, what is served, volatility
 
 
 def caveats(

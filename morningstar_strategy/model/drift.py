@@ -44,12 +44,9 @@ class DriftReference:
             lengths = (len(self.edges), count, len(self.iqr))
             raise ValueError(f"edges, median and iqr must be equally long, were {lengths}")
         for at, edges in enumerate(self.edges):
-            rising = all(low < high for low, high in pairwise(edges))
-            if edges and not (len(edges) == BINS - 1 and rising and math.isfinite(sum(edges))):
-                raise ValueError(f"edges of feature {at} must be nine rising deciles, were {edges}")
-        numbers = (*self.median, *self.iqr)
-        if not all(map(math.isfinite, numbers)) or any(width < 0.0 for width in self.iqr):
-            raise ValueError("median must be finite and iqr not negative for every feature")
+            _check_edges(at, edges)
+        for at, (median, iqr) in enumerate(zip(self.median, self.iqr, strict=True)):
+            _check_scale(at, median, iqr)
         if self.window < 2:
             raise ValueError(f"window must be at least 2, was {self.window}")
         if not 0.0 <= self.limit <= 1.0:
@@ -115,8 +112,9 @@ def fit(series: Sequence[npt.NDArray[np.floating]], *, window: int = _WINDOW) ->
     if longest < window:
         raise ValueError(f"training must hold a window of {window} bars, longest was {longest}")
     rows = np.sort(np.concatenate(parts), axis=0)
-    if not np.isfinite(rows).all():
-        raise ValueError("features of the training rows must be finite")
+    if not (finite := np.isfinite(rows)).all():
+        row, at = np.argwhere(~finite)[0].tolist()
+        raise ValueError(f"feature {at} of the training rows must be finite, was {rows[row, at]}")
     low, median, high = np.quantile(rows, (0.25, 0.5, 0.75), axis=0)
     edges = tuple(_edges(rows[:, at]) for at in range(rows.shape[1]))
     told = DriftReference(
@@ -137,6 +135,19 @@ def fit(series: Sequence[npt.NDArray[np.floating]], *, window: int = _WINDOW) ->
         limit=float(np.quantile(shares, 0.99, method="higher")),
         max_outliers=int(np.quantile(far, 0.999, method="higher")),
     )
+
+
+def _check_edges(at: int, edges: tuple[float, ...]) -> None:
+    rising = all(low < high for low, high in pairwise(edges))
+    if edges and not (len(edges) == BINS - 1 and rising and math.isfinite(sum(edges))):
+        raise ValueError(f"edges of feature {at} must be nine rising deciles, were {edges}")
+
+
+def _check_scale(at: int, median: float, iqr: float) -> None:
+    if not math.isfinite(median):
+        raise ValueError(f"median of feature {at} must be finite, was {median}")
+    if not (math.isfinite(iqr) and iqr >= 0.0):
+        raise ValueError(f"iqr of feature {at} must be finite and not negative, was {iqr}")
 
 
 def _edges(values: FloatArray) -> tuple[float, ...]:

@@ -9,17 +9,39 @@ from typing import Final
 import numpy as np
 
 from morningstar_strategy.core.bars import BarWindow
-from morningstar_strategy.model import drift, forecasts, predictor, reading
-from morningstar_strategy.model.bundle import feature_code_sha256, sources_sha256
+from morningstar_strategy.model import (
+    bundle,
+    drift,
+    forecast_table,
+    forecasts,
+    heads,
+    predictor,
+    reading,
+    runtime,
+)
+from morningstar_strategy.model.bundle import feature_code_sha256
 from morningstar_strategy.model.forecast_table import ForecastTable
 from morningstar_strategy.model.predictor import BundlePredictor
 from morningstar_strategy.model.reading import COLUMNS
+from morningstar_strategy.model.runtime import library_version
+from morningstar_strategy.model.sources import hash_sources
 
 __all__ = ["ForecastCache", "key", "key_of"]
 
 _MAGIC: Final = b"morningstar forecasts 1\n"
 _DIGEST: Final = 32  # bytes
 _SIZE: Final = 8  # bytes of the length of the header
+# The code between a bundle's bytes and its forecasts; that of the features is told apart
+_SERVING: Final = (
+    bundle,
+    drift,
+    forecast_table,
+    forecasts,
+    heads,
+    predictor,
+    reading,
+    runtime,
+)
 
 
 class ForecastCache:
@@ -67,8 +89,9 @@ class ForecastCache:
 
 
 def key(bundle_sha256: str, feature_code_sha256: str, instrument_id: str, bars: BarWindow) -> str:
-    """Hash everything that forecasts depend on: model, code, and every byte of the bars."""
-    told = (bundle_sha256, feature_code_sha256, _serving_code_sha256(), instrument_id, len(bars))
+    """Hash everything that forecasts depend on: model, code, library, every byte of the bars."""
+    code = (feature_code_sha256, _serving_code_sha256(), library_version())
+    told = (bundle_sha256, *code, instrument_id, len(bars))
     hashed = hashlib.sha256(json.dumps(told).encode())
     for column in (bars.ts_event, bars.open, bars.high, bars.low, bars.close, bars.volume):
         hashed.update(column.data)
@@ -81,7 +104,7 @@ def key_of(model: BundlePredictor, instrument_id: str, bars: BarWindow) -> str:
 
 
 def _serving_code_sha256() -> str:
-    return sources_sha256(drift, forecasts, predictor, reading)
+    return hash_sources(Path(str(module.__file__)) for module in _SERVING)
 
 
 def _table(header: dict[str, str | int | list[str]], columns: memoryview) -> ForecastTable:

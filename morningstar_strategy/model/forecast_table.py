@@ -33,10 +33,8 @@ class ForecastTable:
         for name, shape in (("values", (count, len(COLUMNS))), ("codes", (count,))):
             if (was := getattr(self, name).shape) != shape:
                 raise ValueError(f"{name} must have shape {shape}, was {was}")
-        if not (np.diff(self.ts_event) > 0).all():
-            raise ValueError("ts_event must be strictly increasing, was not")
-        if count and not (self.codes.min() >= TOO_EARLY and self.codes.max() <= len(self.reasons)):
-            raise ValueError(f"codes must be in [-1, {len(self.reasons)}], were not")
+        _check_order(self.ts_event)
+        _check_codes(self.codes, len(self.reasons))
         for column in (self.ts_event, self.values, self.codes):
             column.setflags(write=False)
 
@@ -65,6 +63,23 @@ class ForecastTable:
         """
         gap = np.abs(self.column("p_long") - self.column("p_short"))
         return np.where(self.codes == 0, gap * self.column("barrier"), -np.inf)
+
+
+def _check_order(ts_event: IntArray) -> None:
+    late = ts_event[1:] <= ts_event[:-1]
+    if late.any():
+        at = int(late.argmax()) + 1
+        before, was = ts_event[at - 1], ts_event[at]
+        raise ValueError(
+            f"ts_event must be strictly increasing, was {was} after {before} at bar {at}"
+        )
+
+
+def _check_codes(codes: npt.NDArray[np.int8], most: int) -> None:
+    unknown = (codes < TOO_EARLY) | (codes > most)
+    if unknown.any():
+        at = int(unknown.argmax())
+        raise ValueError(f"codes must be in [{TOO_EARLY}, {most}], was {codes[at]} at bar {at}")
 
 
 class TableForecaster:

@@ -24,7 +24,6 @@ __all__ = [
     "CARD",
     "GOLDEN",
     "GRAPH",
-    "PAGE",
     "SCHEMA_VERSION",
     "BundleError",
     "Draft",
@@ -40,7 +39,6 @@ SCHEMA_VERSION: Final = 1
 GRAPH: Final = "model.onnx"
 GOLDEN: Final = "golden.npz"
 CARD: Final = "card.md"
-PAGE: Final = "card.html"  # optional
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -156,9 +154,9 @@ class Manifest(Draft):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        named = set(self.files)
-        if named - {PAGE} != {GRAPH, GOLDEN, CARD}:
-            raise ValueError(f"files must be {GRAPH}, {GOLDEN}, {CARD}, were {sorted(named)}")
+        if self.files.keys() != {GRAPH, GOLDEN, CARD}:
+            named = ", ".join(sorted(self.files)) or "none"
+            raise ValueError(f"files must be {GRAPH}, {GOLDEN}, {CARD}, were {named}")
         return self
 
 

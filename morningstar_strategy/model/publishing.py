@@ -2,7 +2,7 @@
 
 import hashlib
 import importlib.metadata
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,19 +14,26 @@ from morningstar_strategy.model import drift
 from morningstar_strategy.model.bundle import Draft, Manifest, feature_spec, publish
 from morningstar_strategy.model.drift import DriftReference
 from morningstar_strategy.model.heads import Float32Array
-from morningstar_strategy.model.judging.card import CardFacts
 from morningstar_strategy.model.judging.card import render as render_card
 from morningstar_strategy.model.judging.card_page import render as render_page
 from morningstar_strategy.model.judging.evaluation import Evaluation
+from morningstar_strategy.model.judging.findings import DirectionEdge
 from morningstar_strategy.model.learning import graphs
+from morningstar_strategy.model.learning.calibration import Calibration, Platt
 from morningstar_strategy.model.learning.dataset import Panel
 from morningstar_strategy.model.learning.recipe import Recipe
 from morningstar_strategy.model.learning.walkforward import Walk
 
-__all__ = ["publish_walk"]
+__all__ = ["LIBRARIES", "publish_walk"]
 
 _GOLDEN_ROWS: Final = 8
-_LIBRARIES: Final = ("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
+LIBRARIES: Final = ("lightgbm", "numpy", "onnx", "onnxruntime", "onnxscript", "torch")
+_ABOUT_DIRECTION: Final = 3  # words: touch, direction, and what follows from it
+_EVEN_ODDS: Final = (
+    "This bundle therefore serves even odds of both directions: by itself it opens no trade."
+)
+_EVEN: Final = Platt(offset=0.0, slope=0.0)
+_EDGES: Final[tuple[DirectionEdge, ...]] = ("none", "weak", "significant")
 _DIGITS: Final = 8
 
 
@@ -55,7 +62,12 @@ def publish_walk(
     """
     family = evaluation.champion
     learned = walk.learned[family]
-    graph = graphs.finish(learned.graph, learned.calibration)
+    words = evaluation.plain_words
+    calibration = _served(learned.calibration, evaluation.direction_edge, recipe)
+    if calibration.direction == _EVEN:
+        words = (*words[:_ABOUT_DIRECTION], _EVEN_ODDS, *words[_ABOUT_DIRECTION:])
+    evaluation = evaluation.model_copy(update={"plain_words": words})
+    graph = graphs.finish(learned.graph, calibration)
     reference = _reference(walk)
     trained, tested = _train_span(walk), _test_span(walk)
     draft = Draft(
@@ -82,29 +94,30 @@ def publish_walk(
         calibration={
             head: (platt.offset, platt.slope)
             for head in ("touch", "direction", "turbulent")
-            for platt in (getattr(learned.calibration, head),)
+            for platt in (getattr(calibration, head),)
         },
         metrics=evaluation.metrics,
         direction_edge=evaluation.direction_edge,
         plain_words=evaluation.plain_words,
         tolerance=recipe.tolerance,
     )
-    facts = _facts(draft)
     manifest = publish(
         bundles / draft.model_id,
         graph=graph,
         draft=draft,
         golden=_golden(reference, draft.window, recipe.seed),
-        card=render_card(facts, evaluation),
+        card=render_card(draft, evaluation),
     )
     cards.mkdir(parents=True, exist_ok=True)
-    page = render_page(facts, evaluation)
+    page = render_page(draft, evaluation)
     (cards / f"{draft.model_id}.html").write_text(page, encoding="utf-8")
     return manifest
 
 
-def _facts(draft: Draft) -> CardFacts:
-    return CardFacts(**{item.name: getattr(draft, item.name) for item in fields(CardFacts)})
+def _served(calibration: Calibration, edge: DirectionEdge, recipe: Recipe) -> Calibration:
+    """Give even odds of both directions where the edge is too weak to be served."""
+    enough = _EDGES.index(edge) >= _EDGES.index(recipe.serve_direction_from)
+    return calibration if enough else replace(calibration, direction=_EVEN)
 
 
 def _model_id(recipe: Recipe, family: str, trained_to: datetime, graph: bytes) -> str:
@@ -141,7 +154,7 @@ def _moment(ns: int) -> datetime:
 
 
 def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def _golden(reference: DriftReference, window: int, seed: int) -> Float32Array:

@@ -18,7 +18,12 @@ from morningstar_strategy.model.learning.out_of_sample import OutOfSample
 from morningstar_strategy.model.learning.recipe import Recipe
 from morningstar_strategy.model.learning.walkforward import Walk
 from morningstar_strategy.model.manifest import Manifest
-from morningstar_strategy.model.workshop import judged, learn, load_panel
+from morningstar_strategy.model.workshop import (
+    judged,
+    learn,
+    learning_code_sha256,
+    load_panel,
+)
 from morningstar_strategy.tree import SettingsError, Tree, override, sentence
 
 __all__ = ["Reproduction", "Taken", "recipe_of", "reproduce"]
@@ -26,6 +31,12 @@ __all__ = ["Reproduction", "Taken", "recipe_of", "reproduce"]
 type Progress = Callable[[str, float], None]
 
 _FRESH: Final = "fresh"
+_NUMBERS: Final = {
+    "value": "",
+    "baseline_value": ", the baseline's",
+    "skill_percent": ", skill in percent",
+    "t": ", t",
+}
 _ELSEWHERE: Final = ("catalog", "work", "threads", "device")
 
 
@@ -53,6 +64,7 @@ class Reproduction:
 
     model_id: str
     tolerance: float
+    same_code: bool
     taken: tuple[Taken, ...]
     served: float
     fresh: Evaluation | None
@@ -72,9 +84,10 @@ class Reproduction:
         """Say it in one sentence."""
         count, most = len(self.taken), max(self.worst.difference, self.served)
         if self.holds:
+            by = "" if self.same_code else ", by other code than the card's"
             return (
-                f"All {count} numbers of the card of {self.model_id} are reproduced within "
-                f"{self.tolerance:g}; the largest difference was {most:.2g}."
+                f"All {count} losses, skills and t of the card of {self.model_id} are reproduced "
+                f"within {self.tolerance:g}{by}; the largest difference was {most:.2g}."
             )
         return (
             f"The card of {self.model_id} is not reproduced: {self.worst.name} was "
@@ -89,6 +102,7 @@ class Reproduction:
             "holds": self.holds,
             "verdict": self.verdict,
             "tolerance": self.tolerance,
+            "same_code": self.same_code,
             "served_difference": self.served,
             "metrics": [
                 {"name": each.name, "card": each.card, "now": each.now} for each in self.taken
@@ -134,6 +148,7 @@ def reproduce(folder: Path, recipe: Recipe, *, progress: Progress) -> Reproducti
     return Reproduction(
         model_id=manifest.model_id,
         tolerance=manifest.tolerance,
+        same_code=manifest.code_sha256 == learning_code_sha256(),
         taken=_taken(manifest, evaluation.metrics),
         served=_served(model, walked),
         fresh=_fresh(model, recipe, walked, progress),
@@ -144,27 +159,27 @@ def _taken(manifest: Manifest, metrics: Sequence[Metric]) -> tuple[Taken, ...]:
     now = {(m.family, m.head, m.name, m.baseline): m for m in metrics}
     found = []
     for card in manifest.metrics:
-        name = f"{card.family} {card.head} {card.name}"
+        name = f"{card.family} {card.head} {card.name} against {card.baseline}"
         again = now[card.family, card.head, card.name, card.baseline]
-        found.append(Taken(name=name, card=card.value, now=again.value))
-        found.append(
-            Taken(
-                name=f"{card.baseline} {card.head} {card.name}",
-                card=card.baseline_value,
-                now=again.baseline_value,
-            )
-        )
+        found += [
+            Taken(name=f"{name}{what}", card=getattr(card, field), now=getattr(again, field))
+            for field, what in _NUMBERS.items()
+        ]
     return tuple(found)
 
 
 def _served(model: MorningstarModel, walked: Walk) -> float:
-    """Ask the bundle itself about the last quarter and compare with what was judged."""
+    """Ask the bundle itself about the last quarter and compare with what was judged.
+
+    A bundle that serves even odds of direction is compared on everything else.
+    """
     last = walked.oos.fold == len(walked.oos.folds) - 1
     asked = _ask(model, walked.panel, walked.oos.rows[last])
     judged_on = walked.oos.families[model.manifest.family].take(last)
+    _, slope = model.manifest.calibration["direction"]
+    heads = [item.name for item in fields(Forecast) if item.name != "direction" or slope > 0.0]
     return max(
-        float(np.max(np.abs(getattr(asked, item.name) - getattr(judged_on, item.name))))
-        for item in fields(Forecast)
+        float(np.max(np.abs(getattr(asked, head) - getattr(judged_on, head)))) for head in heads
     )
 
 

@@ -10,7 +10,7 @@ from morningstar_strategy.core.features import NAMES
 from morningstar_strategy.model.heads import OUTPUTS, QUANTILES, Float32Array
 from morningstar_strategy.model.manifest import GRAPH, BundleError, TensorSpec
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "library_version"]
 
 type Feeds = Mapping[str, Float32Array]
 type Specs = tuple[TensorSpec, ...]
@@ -61,9 +61,17 @@ class Graph:
         """Forecast from complete feeds; raises BundleError for a forecast that is no number."""
         told: list[Float32Array] = self._session.run(self._outputs, feeds)
         for name, array in zip(self._outputs, told, strict=True):
-            if not np.isfinite(array).all():
-                raise BundleError(f"{name} forecast by {GRAPH} must be finite, was not")
+            if not (finite := np.isfinite(array)).all():
+                at = tuple(np.argwhere(~finite)[0].tolist())
+                raise BundleError(
+                    f"{name} forecast by {GRAPH} must be finite, was {array[at]} at {at}"
+                )
         return dict(zip(self._outputs, told, strict=True))
+
+
+def library_version() -> str:
+    """Give the version of the library that runs graphs; another may round otherwise."""
+    return str(ort.__version__)
 
 
 def _session(data: bytes, threads: int) -> ort.InferenceSession:

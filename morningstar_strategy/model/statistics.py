@@ -18,6 +18,7 @@ __all__ = [
     "pinball",
     "qlike",
     "reliability",
+    "sums_by_time",
     "variance_of_sum",
 ]
 
@@ -54,6 +55,12 @@ def by_time(values: FloatArray, ts: IntArray) -> FloatArray:
     """Average the values of each moment, in time order: instruments move together."""
     _, place = np.unique(ts, return_inverse=True)
     return np.bincount(place, weights=values) / np.bincount(place)
+
+
+def sums_by_time(values: FloatArray, ts: IntArray) -> FloatArray:
+    """Add up the values of each moment, in time order, so that every row counts the same."""
+    _, place = np.unique(ts, return_inverse=True)
+    return np.bincount(place, weights=values)
 
 
 def hac_t(difference_by_time: FloatArray, lag: int) -> float:

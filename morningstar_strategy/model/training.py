@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,6 @@ from rich.console import Console
 
 from morningstar_strategy.model.learning.recipe import Recipe, load_recipe
 from morningstar_strategy.model.terminal import TrainingProgress
-from morningstar_strategy.tree import SettingsError
 
 if TYPE_CHECKING:
     from morningstar_strategy.model.reproduction import Reproduction
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.evaluate is not None:
                 return _evaluate(args, progress)
             return _train(args, progress)
-    except (SettingsError, ValueError, FileExistsError) as e:
+    except (ValueError, OSError) as e:  # SettingsError and BundleError among them
         print(f"error: {e}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as e:
@@ -63,8 +63,10 @@ def _train(args: argparse.Namespace, progress: TrainingProgress) -> int:
 def _evaluate(args: argparse.Namespace, progress: TrainingProgress) -> int:
     from morningstar_strategy.model.reproduction import recipe_of, reproduce
 
-    recipe = _with_machine(recipe_of(args.evaluate, overrides=args.set), args)
-    found = reproduce(args.evaluate, recipe, progress=progress.show)
+    with tempfile.TemporaryDirectory() as anew:  # what a training left behind proves nothing
+        overrides = (f"work={anew}", *args.set)
+        recipe = _with_machine(recipe_of(args.evaluate, overrides=overrides), args)
+        found = reproduce(args.evaluate, recipe, progress=progress.show)
     progress.stop()
     if args.json:
         print(json.dumps(found.document(), sort_keys=True))

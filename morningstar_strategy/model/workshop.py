@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from morningstar_strategy.core import _steps, features
-from morningstar_strategy.model import learning
+from morningstar_strategy.model import heads, learning
 from morningstar_strategy.model.judging.evaluation import Evaluation, evaluate
 from morningstar_strategy.model.judging.trades import RULES
 from morningstar_strategy.model.judging.trials import count_trials
 from morningstar_strategy.model.learning import dataset
 from morningstar_strategy.model.learning.dataset import Panel
+from morningstar_strategy.model.learning.families import family
 from morningstar_strategy.model.learning.fold_cache import FoldCache
 from morningstar_strategy.model.learning.recipe import Recipe
 from morningstar_strategy.model.learning.walkforward import Walk, walk
@@ -21,8 +22,9 @@ from morningstar_strategy.model.manifest import Manifest
 from morningstar_strategy.model.publishing import publish_walk
 from morningstar_strategy.model.registry import Registry, Role
 from morningstar_strategy.model.shelf import BUNDLES
+from morningstar_strategy.model.sources import hash_sources
 
-__all__ = ["Trained", "judged", "learn", "learning_code_sha256", "load_panel", "train"]
+__all__ = ["Trained", "judged", "learn", "learning_code_sha256", "load_panel", "resolved", "train"]
 
 type Progress = Callable[[str, float], None]
 
@@ -30,7 +32,8 @@ CARDS: Final = "cards"  # the folder of a registry that holds the pages
 _SHARE_OF_LEARNING: Final = 0.95
 _PERCENT: Final = 100.0
 # Parts of learning around a fit: none of them changes what it makes of its rows
-_AROUND: Final = frozenset(("fold_cache", "leaks", "out_of_sample", "recipe", "walkforward"))
+_AROUND: Final = frozenset(("fold_cache", "leaks", "out_of_sample", "recipe"))
+_NOT_AN_OPTION: Final = "alternatives"  # what a network was given beside the bars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
 
     Raises ValueError in one sentence for bars or settings that cannot be trained on.
     """
+    recipe = resolved(recipe)
     panel = load_panel(recipe, progress)
     walked = learn(recipe, panel, progress)
     trials = recipe.prior_trials + count_trials(
@@ -76,12 +80,12 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
     )
     registry = Registry(recipe.output)
     made = []
-    for family in (recipe.champion, *recipe.challengers):
-        progress(f"judging {family}", _SHARE_OF_LEARNING)
+    for name in (recipe.champion, *recipe.challengers):
+        progress(f"judging {name}", _SHARE_OF_LEARNING)
         manifest = publish_walk(
             recipe,
             walked,
-            judged(recipe, walked, family, trials=trials),
+            judged(recipe, walked, name, trials=trials),
             bundles=registry.bundles,
             cards=recipe.output / CARDS,
             created=created,
@@ -90,6 +94,19 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
         role = registry.adopt(manifest.model_id, at=created)
         made.append(Trained(root=recipe.output, role=role, manifest=manifest))
     return tuple(made)
+
+
+def resolved(recipe: Recipe) -> Recipe:
+    """Write every option of every family down, so that a later default changes nothing.
+
+    Raises ValueError for an option that a family does not have.
+    """
+    told = {name: family(name, recipe.options.get(name, {})).recipe for name in recipe.fitted}
+    options = {
+        name: {option: value for option, value in fit.items() if option != _NOT_AN_OPTION}
+        for name, fit in told.items()
+    }
+    return recipe.model_copy(update={"options": options})
 
 
 def load_panel(recipe: Recipe, progress: Progress, *, to_the_end: bool = False) -> Panel:
@@ -106,8 +123,10 @@ def load_panel(recipe: Recipe, progress: Progress, *, to_the_end: bool = False) 
 
 
 def learn(recipe: Recipe, panel: Panel, progress: Progress) -> Walk:
-    """Walk forward, going on where an earlier run with the same bars, code and recipe stopped."""
-    essence = "\n".join((panel.data_sha256, learning_code_sha256(), recipe.learning_digest()))
+    """Walk forward by a resolved recipe, going on where an earlier run of the same stopped."""
+    window = max(family(name, recipe.options[name]).window for name in recipe.fitted)
+    told = (panel.data_sha256, learning_code_sha256(), recipe.learning_digest(), f"{window}")
+    essence = "\n".join(told)
     key = hashlib.sha256(essence.encode()).hexdigest()[:16]
     return walk(
         recipe,
@@ -117,12 +136,12 @@ def learn(recipe: Recipe, panel: Panel, progress: Progress) -> Walk:
     )
 
 
-def judged(recipe: Recipe, walked: Walk, family: str, *, trials: int) -> Evaluation:
+def judged(recipe: Recipe, walked: Walk, champion: str, *, trials: int) -> Evaluation:
     """Measure all families with one of them in the champion's place."""
     return evaluate(
         walked.panel,
         walked.oos,
-        champion=family,
+        champion=champion,
         cost=recipe.cost_percent / _PERCENT,
         trials=trials,
         seed=recipe.seed,
@@ -133,9 +152,8 @@ def learning_code_sha256() -> str:
     """Give the SHA-256 of the code that decides what a fit makes of some rows."""
     folder = Path(learning.__path__[0])
     sources = sorted(path for path in folder.glob("*.py") if path.stem not in _AROUND)
-    paths = [*sources, Path(_steps.__file__), Path(features.__file__)]
-    texts = (path.read_bytes().replace(b"\r\n", b"\n") for path in paths)
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+    paths = [*sources, *(Path(str(each.__file__)) for each in (heads, _steps, features))]
+    return hash_sources(paths)
 
 
 def _nanoseconds(moment: datetime | None) -> int | None:

@@ -1,7 +1,9 @@
 """A whole training on a small catalog: train, publish, evaluate, serve, promote."""
 
 import json
+import re
 import shutil
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +14,9 @@ from backtests.session import run_backtest
 from catalog.sample import main as make_sample
 from morningstar_strategy.journal import JOURNAL, SHADOWS
 from morningstar_strategy.model.bundle import MorningstarModel
+from morningstar_strategy.model.caveats import caveats
+from morningstar_strategy.model.predictor import BundlePredictor
+from morningstar_strategy.model.publishing import LIBRARIES
 from morningstar_strategy.model.registry import Registry
 from morningstar_strategy.model.training import main as training
 from morningstar_strategy.settings.load import load_settings
@@ -83,24 +88,39 @@ def test_a_training_publishes_a_champion_and_its_challengers(trained: Path) -> N
 
 
 def test_the_card_is_reproduced_and_the_bundle_serves_what_was_judged(
-    trained: Path, catalog: Path, workplace: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fresh = told(f"catalog={catalog}", f"work={workplace / 'elsewhere'}")  # nothing fitted yet
+    fresh = told(f"catalog={catalog}")
     capsys.readouterr()
     code = training(["--evaluate", str(champion(trained)), *fresh, "--json"])
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert code == 0
     assert found["holds"] is True
     assert found["served_difference"] < 1e-6
+    assert found["same_code"] is True
     assert all(each["card"] == pytest.approx(each["now"], abs=1e-9) for each in found["metrics"])
-    assert len(found["metrics"]) > 20
+    assert len(found["metrics"]) > 40
+
+
+def test_the_manifest_writes_every_option_down(trained: Path) -> None:
+    options = MorningstarModel(champion(trained)).manifest.recipe["options"]
+    assert isinstance(options, dict)
+    gbm = options["gbm"]
+    assert isinstance(gbm, dict)
+    assert (gbm["trees"], gbm["leaves"]) == (12, 15)  # told, and the default
+
+
+def test_every_library_of_the_manifest_comes_with_the_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["train"]]
+    assert {re.split(r"[<>=~]", each)[0] for each in named} >= set(LIBRARIES)
 
 
 def test_other_bars_are_not_the_cards(
-    trained: Path, workplace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make_sample(["--catalog", str(tmp_path / "other"), "--seed", "8"]) == 0
-    there = told(f"catalog={tmp_path / 'other'}", f"work={workplace / 'elsewhere'}")
+    there = told(f"catalog={tmp_path / 'other'}")
     assert training(["--evaluate", str(champion(trained)), *there]) == 2
     assert "must be those of the card" in capsys.readouterr().err
 
@@ -170,6 +190,26 @@ def test_the_champion_is_served_and_the_challenger_watches(
         for forecast in json.loads(line)["forecasts"]
     }
     assert models == {champion(trained).name, challenger}
-    report = json.loads((plain / "report.json").read_text())
-    assert report["model"][0] == f"direction_edge: {report['model'][0].split()[-1]}"
-    assert not any("IN SAMPLE" in line for line in report["model"])  # synthetic bars
+    reports = [json.loads((folder / "report.json").read_text()) for folder in (plain, watched)]
+    assert reports[0]["model"] == reports[1]["model"]  # nothing is counted twice
+    assert reports[0]["model"][0] == "direction_edge: none"
+    assert "IN SAMPLE" not in " ".join(reports[0]["model"])  # nobody learnt from these dates
+    assert reports[0]["model"][-1].startswith("The best move that it expected on any bar: 0.0 bp")
+
+
+def test_a_backtest_inside_the_training_says_so(trained: Path, catalog: Path) -> None:
+    manifest = MorningstarModel(champion(trained)).manifest
+    predictor = BundlePredictor(MorningstarModel(champion(trained)))
+    start, end = (int(m.timestamp()) * 10**9 for m in (manifest.train_end, manifest.test_end))
+
+    def said(start_ns: int, name: str, *, synthetic: bool) -> str:
+        lines = caveats(
+            predictor, instruments=[name], start_ns=start_ns, end_ns=end, synthetic=synthetic
+        )
+        return " ".join(lines)
+
+    assert "IN SAMPLE" in said(start - 1, manifest.instruments[0], synthetic=False)
+    assert "IN SAMPLE" not in said(start, manifest.instruments[0], synthetic=False)
+    assert "IN SAMPLE" not in said(start - 1, manifest.instruments[0], synthetic=True)
+    assert "not trained on DOGE.X" in said(start, "DOGE.X", synthetic=False)
+    assert "serves even odds" in said(start, "DOGE.X", synthetic=False)

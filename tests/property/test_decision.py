@@ -24,6 +24,7 @@ from morningstar_strategy.core.decision import (
     decide,
     is_idle,
     is_stale,
+    round_trip_cost,
     signalled,
     wanted_direction,
 )
@@ -52,7 +53,13 @@ class Moment:
 
     def is_idle(self) -> bool:
         now = self.now
-        return is_idle(self.assessment, now.trade, now_ns=now.ts_event, policy=self.policy)
+        return is_idle(
+            self.assessment, now.trade, now_ns=now.ts_event, policy=self.policy, cost=self.cost
+        )
+
+    @property
+    def cost(self) -> float:
+        return round_trip_cost(self.now.market.taker_fee, self.now.market.slippage)
 
 
 # Plain numbers are drawn several times faster than nested values: what follows draws tuples of
@@ -66,6 +73,7 @@ FORECASTS = st.tuples(
     st.sampled_from((1e-3, 1e-2, 0.0, 5e-324, 1e308)) | st.floats(1e-4, 0.1),
     st.sampled_from((0.035, 1e-300, 1e-7, 0.9999999)) | st.floats(1e-6, 0.2),
     st.sampled_from((0.07, 1e-300, 1e-7, 1.0, 1e308)) | st.floats(1e-6, 2.0),
+    st.sampled_from((0.0, 0.0, 0.02, 1e-9, 0.999)) | st.floats(0.0, 0.2),
 )
 AGES = st.sampled_from((*(0,) * 12, 60, 61, -1, 10**6))
 SETUP = TradeSetup(
@@ -110,9 +118,11 @@ TRADES = st.tuples(
 
 
 def forecast(
-    market: Market, parts: tuple[float, float, float, float, float, float, float], age_secs: int
+    market: Market,
+    parts: tuple[float, float, float, float, float, float, float, float],
+    age_secs: int,
 ) -> Prediction:
-    long, rest, confidence, turbulence, volatility, stop, target = parts
+    long, rest, confidence, turbulence, volatility, stop, target, barrier = parts
     short = (1.0 - long) * rest
     return Prediction(
         instrument_id=market.instrument_id,
@@ -127,6 +137,7 @@ def forecast(
         stop_distance=stop,
         target_distance=target,
         model="drawn",
+        barrier=barrier,
     )
 
 
@@ -303,19 +314,35 @@ def test_mirrored_predictions_want_mirrored_directions(moment: Moment) -> None:
     policy = replace(moment.policy, allow_short=True)
     prediction = moment.assessment.prediction
     mirrored = replace(prediction, p_short=prediction.p_long, p_long=prediction.p_short)
-    one = wanted_direction(moment.assessment, policy)
-    other = wanted_direction(replace(moment.assessment, prediction=mirrored), policy)
+    one = wanted_direction(moment.assessment, policy, cost=moment.cost)
+    other = wanted_direction(
+        replace(moment.assessment, prediction=mirrored), policy, cost=moment.cost
+    )
     assert other == (None if one is None else one.opposite)
     assert (signalled(prediction) is None) == (signalled(mirrored) is None)
+
+
+@given(FLAT_MOMENTS)
+def test_even_odds_never_open_and_odds_open_only_what_they_pay_for(moment: Moment) -> None:
+    prediction = moment.assessment.prediction
+    proposed = moment.assessment.review.proposal is not None
+    if prediction.barrier > 0.0 and isinstance(moment.command(), PlanTrade) and not proposed:
+        gap = abs(prediction.p_long - prediction.p_short)
+        assert gap * prediction.barrier > moment.cost
+    odds = min(prediction.p_short, 0.5)
+    even = replace(prediction, p_short=odds, p_flat=1.0 - 2.0 * odds, p_long=odds, abstained="")
+    own = replace(moment.assessment.review, proposal=None)
+    assessment = replace(moment.assessment, prediction=even, review=own)
+    assert not isinstance(replace(moment, assessment=assessment).command(), PlanTrade)
 
 
 @given(MOMENTS)
 def test_more_confidence_never_takes_a_wish_away(moment: Moment) -> None:
     surer = replace(moment.assessment.prediction, confidence=1.0)
-    wanted = wanted_direction(moment.assessment, moment.policy)
+    wanted = wanted_direction(moment.assessment, moment.policy, cost=moment.cost)
     if wanted is not None:
         sure = replace(moment.assessment, prediction=surer)
-        assert wanted_direction(sure, moment.policy) is wanted
+        assert wanted_direction(sure, moment.policy, cost=moment.cost) is wanted
 
 
 @given(OWN_ACTIVE_MOMENTS)

@@ -1,5 +1,6 @@
 """Laws of the drift watch: one definition for one vector or many, and calm on what it knows."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -152,7 +153,7 @@ def test_too_short_a_training_is_refused() -> None:
         fit([])
     broken = sample(1, 300)
     broken[7, 2] = np.nan
-    with pytest.raises(ValueError, match="must be finite"):
+    with pytest.raises(ValueError, match="feature 2 of the training rows must be finite, was nan"):
         fit([broken], window=100)
 
 
@@ -162,8 +163,12 @@ def test_too_short_a_training_is_refused() -> None:
         ({"median": (0.0,)}, "must be equally long, were"),
         ({"edges": ((1.0,) * 9, (), (), ())}, "edges of feature 0 must be nine rising deciles"),
         ({"edges": ((1.0, 2.0), (), (), ())}, "edges of feature 0 must be nine rising deciles"),
-        ({"iqr": (1.0, -1.0, 1.0, 1.0)}, "iqr not negative"),
-        ({"median": (0.0, float("nan"), 1.0, 1.0)}, "median must be finite"),
+        (
+            {"iqr": (1.0, -1.0, 1.0, 1.0)},
+            r"^iqr of feature 1 must be finite and not negative, was -1\.0$",
+        ),
+        ({"iqr": (1.0, 1.0, math.inf, 1.0)}, "iqr of feature 2 must be finite .*, was inf"),
+        ({"median": (0.0, math.nan, 1.0, 1.0)}, "median of feature 1 must be finite, was nan"),
         ({"window": 1}, "window must be at least 2, was 1"),
         ({"limit": 1.1}, r"limit must be in \[0, 1\], was 1.1"),
         ({"limit": float("nan")}, r"limit must be in \[0, 1\], was nan"),

@@ -21,6 +21,7 @@ from morningstar_strategy.core.decision import (
     EntryStyle,
     decide,
     is_idle,
+    round_trip_cost,
 )
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment, Review, Verdict
@@ -75,7 +76,8 @@ def decided(
     now = Snapshot(ts_event=NOW, equity=Decimal(10_000), market=market, trade=trade or Flat())
     assessment = Assessment(prediction=prediction, review=review or Review.abstain("off"))
     command = decide(assessment, now, policy)
-    if is_idle(assessment, now.trade, now_ns=NOW, policy=policy):
+    cost = round_trip_cost(market.taker_fee, market.slippage)
+    if is_idle(assessment, now.trade, now_ns=NOW, policy=policy, cost=cost):
         assert isinstance(command, DoNothing)
     return command
 
@@ -325,23 +327,27 @@ COSTLY = replace(MARKET, taker_fee=Decimal("0.0005"), slippage=Decimal("0.0002")
 
 
 def test_odds_that_do_not_cover_the_round_trip_open_nothing() -> None:
-    policy = DecisionPolicy(min_confidence=0.0)
     thin = forecast(p_short=0.3, p_flat=0.34, p_long=0.36, barrier=0.02, confidence=0.545)
-    told = decided(policy, thin, market=COSTLY)
-    assert told == nothing("expected gain after costs is -2.0 bp")  # 0.06 * 2 % - 14 bp
-    assert planned(policy, thin).direction is Direction.LONG  # were trading free
+    assert decided(DecisionPolicy(), thin, market=COSTLY) == nothing("no signal")  # 12 bp for 14
+    assert planned(DecisionPolicy(), thin).direction is Direction.LONG  # were trading free
 
 
-def test_fair_odds_open_nothing_however_bold_the_policy() -> None:
+def test_odds_that_pay_are_taken_by_the_default_policy_though_flat_is_the_likeliest() -> None:
+    paying = forecast(p_short=0.2, p_flat=0.5, p_long=0.3, barrier=0.02, confidence=0.6)
+    setup = planned(DecisionPolicy(), paying, market=COSTLY)  # 20 bp for 14
+    assert setup.direction is Direction.LONG
+    votes = replace(paying, barrier=0.0)
+    assert decided(DecisionPolicy(), votes, market=COSTLY) == nothing("no signal")
+
+
+def test_even_odds_open_nothing_however_bold_the_policy() -> None:
     bold = DecisionPolicy(
         min_confidence=0.0,
         sizing=SizingPolicy(kelly_share=1.0, least_share=1.0, target_volatility_percent=Decimal(9)),
     )
-    fair = forecast(p_short=0.45, p_flat=0.1, p_long=0.45, barrier=0.1, confidence=0.5)
-    assert decided(bold, fair) == nothing("no signal")
-    barely = forecast(p_short=0.44, p_flat=0.1, p_long=0.46, barrier=0.05, confidence=0.511)
-    told = decided(bold, barely, market=COSTLY)
-    assert told == nothing("expected gain after costs is -4.0 bp")
+    even = forecast(p_short=0.45, p_flat=0.1, p_long=0.45, barrier=0.1, confidence=0.5)
+    assert decided(bold, even) == nothing("no signal")
+    assert decided(bold, even, market=COSTLY) == nothing("no signal")
 
 
 # ---------------------------------------------------------------- policies

@@ -9,9 +9,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from morningstar_strategy.core import features
+from morningstar_strategy.core import _steps, features
 from morningstar_strategy.core.bars import BarWindow
-from morningstar_strategy.model import reading
+from morningstar_strategy.model import (
+    bundle,
+    drift,
+    forecast_table,
+    forecasts,
+    heads,
+    predictor,
+    reading,
+    runtime,
+)
 from morningstar_strategy.model.bundle import MorningstarModel, feature_code_sha256
 from morningstar_strategy.model.forecast_cache import ForecastCache, key, key_of
 from morningstar_strategy.model.forecasts import ForecastTable, tabulate
@@ -25,13 +34,13 @@ COLUMN_NAMES = [item.name for item in fields(BarWindow)]
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> BundlePredictor:
+def seer(tmp_path_factory: pytest.TempPathFactory) -> BundlePredictor:
     return BundlePredictor(MorningstarModel(tiny_bundle(tmp_path_factory.mktemp("b") / "one")))
 
 
 @pytest.fixture(scope="module")
-def table(predictor: BundlePredictor) -> ForecastTable:
-    return tabulate(predictor, market(2_000, seed=5, strange=True))
+def table(seer: BundlePredictor) -> ForecastTable:
+    return tabulate(seer, market(2_000, seed=5, strange=True))
 
 
 def small() -> ForecastTable:
@@ -148,7 +157,7 @@ def test_any_changed_bit_of_any_bar_is_another_key(column: str, row: int, bit: i
     assert key(KEY, OTHER, "A.B", other) != key(KEY, OTHER, "A.B", bars)
 
 
-def test_bundle_code_instrument_and_length_are_in_the_key(predictor: BundlePredictor) -> None:
+def test_bundle_code_instrument_and_length_are_in_the_key(seer: BundlePredictor) -> None:
     bars = market(50)
     keys = [
         key(KEY, OTHER, "A.B", bars),
@@ -158,34 +167,60 @@ def test_bundle_code_instrument_and_length_are_in_the_key(predictor: BundlePredi
         key(KEY, OTHER, "A.C", bars),
         key(KEY, OTHER, "A.B", bars[:49]),
         key(KEY, OTHER, "A.B", bars[1:]),
-        key_of(predictor, "A.B", bars),
+        key_of(seer, "A.B", bars),
     ]
     assert len(set(keys)) == len(keys)
     assert key(KEY, OTHER, "A.B", market(50)) == keys[0]
     code = feature_code_sha256()
-    assert key(predictor.bundle.sha256, code, "A.B", bars) == keys[-1]
+    assert key(seer.bundle.sha256, code, "A.B", bars) == keys[-1]
 
 
-@pytest.mark.parametrize("module", [features, reading], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module",
+    [
+        _steps,
+        features,
+        bundle,
+        drift,
+        forecast_table,
+        forecasts,
+        heads,
+        predictor,
+        reading,
+        runtime,
+    ],
+    ids=lambda module: module.__name__.rpartition(".")[2],
+)
 def test_changed_code_of_features_or_serving_is_another_key(
     module: ModuleType,
-    predictor: BundlePredictor,
+    seer: BundlePredictor,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bars = market(50)
-    before = key_of(predictor, "A.B", bars)
+    before = key_of(seer, "A.B", bars)
     edited = tmp_path / "edited.py"
     edited.write_bytes(Path(str(module.__file__)).read_bytes() + b"\n")
     monkeypatch.setattr(module, "__file__", str(edited))
-    assert key_of(predictor, "A.B", bars) != before
+    assert key_of(seer, "A.B", bars) != before
+
+
+def test_another_version_of_the_library_is_another_key(
+    seer: BundlePredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = market(50)
+    before = key_of(seer, "A.B", bars)
+    monkeypatch.setattr("onnxruntime.__version__", "1.23.0")
+    assert key_of(seer, "A.B", bars) != before
+    monkeypatch.undo()
+    assert key_of(seer, "A.B", bars) == before
 
 
 def test_a_bundle_published_anew_with_another_word_is_another_key(
-    predictor: BundlePredictor, tmp_path: Path
+    seer: BundlePredictor, tmp_path: Path
 ) -> None:
     bars = market(50)
     same = BundlePredictor(MorningstarModel(tiny_bundle(tmp_path / "same")))
     other = BundlePredictor(MorningstarModel(tiny_bundle(tmp_path / "other", life_days=9_999)))
-    assert key_of(same, "A.B", bars) == key_of(predictor, "A.B", bars)
-    assert key_of(other, "A.B", bars) != key_of(predictor, "A.B", bars)
+    assert key_of(same, "A.B", bars) == key_of(seer, "A.B", bars)
+    assert key_of(other, "A.B", bars) != key_of(seer, "A.B", bars)

@@ -5,6 +5,8 @@ from math import exp, log, sqrt
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from morningstar_strategy.model.heads import QUANTILES
 from morningstar_strategy.model.judging.evaluation import Evaluation, Metric, OutOfSample, evaluate
@@ -43,8 +45,8 @@ def cross_entropy(p: float, event: bool) -> float:
 
 
 def naive_t(differences: dict[int, list[float]], lag: int) -> float:
-    """Average per moment, then Newey-West with two plain loops."""
-    series = [sum(values) / len(values) for _, values in sorted(differences.items())]
+    """Add up per moment, then Newey-West with two plain loops."""
+    series = [sum(values) for _, values in sorted(differences.items())]
     count, mean = len(series), sum(series) / len(series)
     total = sum((x - mean) ** 2 for x in series)
     for k in range(1, lag + 1):
@@ -79,8 +81,7 @@ def test_touch_is_scored_on_all_rows_against_the_prior(
     gain = [b - m for b, m in zip(base, mine, strict=True)]
     grouped = by_moment(panel, oos.rows.tolist(), gain)
     assert metric.t == pytest.approx(naive_t(grouped, 4 * CONFIG.horizon))
-    means = np.array([np.mean(values) for values in grouped.values()])
-    error = 100 * abs(means.mean() / metric.t) / metric.baseline_value
+    error = 100 * abs(sum(gain) / len(gain) / metric.t) / metric.baseline_value
     assert metric.error_percent == pytest.approx(error)
 
 
@@ -180,6 +181,46 @@ def test_a_family_that_repeats_its_baseline_has_no_skill_and_no_t(
     for metric in Scorer(panel, same).metrics():
         if metric.family == "copy" and metric.baseline != "ewma":
             assert (metric.skill_percent, metric.t, metric.error_percent) == (0.0, 0.0, 0.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 1.0))
+def test_t_points_where_the_skill_does(
+    panel: Panel, oos: OutOfSample, seed: int, crowded: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    moments, place = np.unique(panel.ts_event[oos.rows], return_inverse=True)
+    share = np.where(rng.random(len(moments)) < crowded, 0.9, 0.1)  # of instruments that decide
+    thinned = part(oos, np.flatnonzero(rng.random(len(oos)) < share[place]))
+    scorer = Scorer(panel, thinned)
+    quarterly = [each for quarter in scorer.quarters("hybrid") for each in quarter.metrics]
+    for each in (*scorer.metrics(), *quarterly):
+        assert each.t == 0.0 or np.sign(each.t) == np.sign(each.skill_percent)
+        assert each.error_percent * abs(each.t) == pytest.approx(abs(each.skill_percent))
+    for told in scorer.comparisons("hybrid"):
+        assert told.t == 0.0 or np.sign(told.t) == np.sign(told.gain)
+
+
+def test_a_moment_of_many_rows_weighs_as_many_in_skill_and_in_t(
+    panel: Panel, oos: OutOfSample
+) -> None:
+    rng = np.random.default_rng(4)
+    moments, place = np.unique(panel.ts_event[oos.rows], return_inverse=True)
+    crowded = (rng.random(len(moments)) < 0.5)[place]
+    kept = part(oos, np.flatnonzero(crowded | (panel.instrument[oos.rows] == 0)))
+    lost = crowded[np.flatnonzero(crowded | (panel.instrument[oos.rows] == 0))]
+    came = panel.labels.touch[kept.rows] == 1
+    right = np.where(lost, 0.47, 0.55)
+    even = replace(kept.reference, touch=np.full(len(kept), 0.5))
+    guess = replace(even, touch=np.where(came, right, 1.0 - right))
+    judged = replace(kept, reference=even, families={"gbm": guess})
+    (metric,) = (m for m in Scorer(panel, judged).metrics() if m.head == "touch")
+    gain = [log(p / 0.5) for p in right]
+    grouped = by_moment(panel, kept.rows.tolist(), gain)
+    assert sum(sum(values) / len(values) for values in grouped.values()) > 0.0
+    assert metric.skill_percent == pytest.approx(100 * sum(gain) / len(gain) / log(2))
+    assert metric.skill_percent < 0.0
+    assert metric.t == pytest.approx(naive_t(grouped, 4 * CONFIG.horizon))
 
 
 def test_planted_skill_is_found_and_planted_ignorance_is_not_called_skill(
@@ -345,7 +386,7 @@ def test_the_words_follow_the_numbers(found: Evaluation) -> None:
     assert "t = 5.0, 1,234 forecasts" in sure
 
 
-def test_a_gain_of_the_mean_that_the_moments_do_not_share_is_no_skill() -> None:
+def test_a_t_that_contradicts_its_skill_proves_nothing() -> None:
     assert (
         strength(metric("touch", 3.0).model_copy(update={"skill_percent": -1.0})) is Strength.NONE
     )

@@ -269,9 +269,12 @@ def test_a_table_counts_its_abstentions_and_knows_its_best_bar(
     [
         ({"values": np.zeros((2, 3))}, "values must have shape"),
         ({"codes": np.zeros(3, np.int8)}, "codes must have shape"),
-        ({"codes": np.array([0, 2], np.int8)}, r"codes must be in \[-1, 1\]"),
-        ({"codes": np.array([0, -2], np.int8)}, r"codes must be in \[-1, 1\]"),
-        ({"ts_event": np.array([2, 2])}, "ts_event must be strictly increasing"),
+        ({"codes": np.array([0, 2], np.int8)}, r"codes must be in \[-1, 1\], was 2 at bar 1$"),
+        ({"codes": np.array([-2, 3], np.int8)}, r"codes must be in \[-1, 1\], was -2 at bar 0$"),
+        (
+            {"ts_event": np.array([2, 2])},
+            "ts_event must be strictly increasing, was 2 after 2 at bar 1$",
+        ),
     ],
 )
 def test_a_table_cannot_exist_wrong(change: dict[str, object], words: str) -> None:

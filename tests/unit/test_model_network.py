@@ -358,9 +358,11 @@ def test_alternative_data_of_another_panel_are_refused() -> None:
 
 
 def test_alternative_data_must_be_finite_where_known() -> None:
-    with pytest.raises(ValueError, match=r"^values must be finite where known"):
-        Alternative(
-            names=("funding",),
-            values=np.full((9, 1), np.nan, np.float32),
-            known=np.ones((9, 1), np.bool_),
-        )
+    values, known = np.zeros((9, 2), np.float32), np.ones((9, 2), np.bool_)
+    values[[3, 5], [0, 1]] = np.nan
+    known[3, 0] = False
+    sentence = r"^values must be finite where known, was nan for fear at row 5$"
+    with pytest.raises(ValueError, match=sentence):
+        Alternative(names=("funding", "fear"), values=values, known=known)
+    known[5, 1] = False
+    Alternative(names=("funding", "fear"), values=values, known=known)

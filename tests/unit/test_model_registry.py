@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from morningstar_strategy.model.bundle import BundleError, read_manifest
+from morningstar_strategy.model.bundle import BundleError, MorningstarModel, read_manifest
 from morningstar_strategy.model.channels import (
     CHANNELS,
     Channel,
@@ -29,6 +29,8 @@ from tests.shadows import NOW, bundle, lines, markets, seer_and_blind, spoken_na
 
 NAMES = ("a-1h", "b-1h", "c-1h")
 SLOW = "d-4h"
+SHIPPED_INTERVALS = ("15m", "1h", "5m")
+MEGABYTE = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -339,10 +341,16 @@ def test_a_champion_that_was_deleted_is_missed(registry: Registry) -> None:
         bundle_folder("champion", interval="1h", registry=registry.root)
 
 
-def test_every_bundle_that_ships_is_found() -> None:
-    for interval in shipped_intervals():
-        folder = bundle_folder("default", interval=interval, registry=Path("nowhere"))
-        assert folder.name == interval
+def test_bundles_ship_for_exactly_these_intervals() -> None:
+    assert shipped_intervals() == SHIPPED_INTERVALS
+
+
+@pytest.mark.parametrize("interval", SHIPPED_INTERVALS)
+def test_a_bundle_that_ships_is_small_sound_and_of_its_interval(interval: str) -> None:
+    folder = bundle_folder("default", interval=interval, registry=Path("nowhere"))
+    assert folder.name == interval
+    assert MorningstarModel(folder).manifest.interval == interval
+    assert sum(path.stat().st_size for path in folder.iterdir()) < MEGABYTE
 
 
 # The command line

@@ -18,6 +18,7 @@ from morningstar_strategy.model.statistics import (
     pinball,
     qlike,
     reliability,
+    sums_by_time,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -136,6 +137,23 @@ def test_values_of_one_moment_are_averaged_in_time_order() -> None:
     values, stamps = np.array([1.0, 2.0, 3.0, 6.0]), np.array([30, 10, 30, 20], dtype=np.int64)
     assert by_time(values, stamps).tolist() == [2.0, 6.0, 2.0]
     assert by_time(values[:0], stamps[:0]).tolist() == []
+
+
+def test_values_of_one_moment_are_added_up_in_time_order() -> None:
+    values, stamps = np.array([1.0, 2.0, 3.0, 6.0]), np.array([30, 10, 30, 20], dtype=np.int64)
+    assert sums_by_time(values, stamps).tolist() == [2.0, 6.0, 4.0]
+    assert sums_by_time(values[:0], stamps[:0]).tolist() == []
+
+
+@settings(max_examples=50)
+@given(seeds, st.integers(2, 60), st.integers(0, 10))
+def test_the_t_of_sums_points_where_the_mean_of_the_rows_does(
+    seed: int, count: int, lag: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    values, stamps = rng.normal(size=count), rng.integers(0, 9, count)
+    t = hac_t(sums_by_time(values, stamps), lag)
+    assert t == 0.0 or np.sign(t) == np.sign(math.fsum(values))
 
 
 def test_reliability_compares_what_was_told_with_what_came() -> None:

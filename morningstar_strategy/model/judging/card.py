@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -20,45 +19,112 @@ _NUMBERS: Final = "---:"
 _WORDS: Final = "---"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardFacts:
+class CardFacts(Protocol):
     """What a card says of a model beside its measurements.
 
     `test_start` and `test_end` span the bars after the training of the very graph in the bundle;
     the walk-forward before them is that of its predecessors, made by the same recipe.
     """
 
-    model_id: str
-    family: str
-    interval: str
-    window: int  # bars
-    instruments: tuple[str, ...]
-    created: datetime
-    life_days: int
-    train_start: datetime
-    train_end: datetime
-    test_start: datetime
-    test_end: datetime
-    labels: LabelConfig
-    recipe: Mapping[str, object]  # as JSON values
-    seed: int
-    trials: int
-    tolerance: float
-    data_sha256: str
-    data_licence: str
-    code_sha256: str
-    versions: Mapping[str, str]
+    @property
+    def model_id(self) -> str:
+        """Name the bundle."""
+        ...
 
-    def __post_init__(self) -> None:
-        for name in ("model_id", "family", "interval", "data_licence"):
-            if not (text := getattr(self, name)).strip():
-                raise ValueError(f"{name} must not be empty, was {text!r}")
-        for name in ("train", "test"):
-            start, end = getattr(self, f"{name}_start"), getattr(self, f"{name}_end")
-            if start >= end:
-                raise ValueError(f"{name}_end must be after {start:%Y-%m-%d}, was {end:%Y-%m-%d}")
-        if self.trials < 1:
-            raise ValueError(f"trials must be at least 1, was {self.trials}")
+    @property
+    def family(self) -> str:
+        """Name the family of models."""
+        ...
+
+    @property
+    def interval(self) -> str:
+        """Give the time between two bars."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Count the bars that a forecast looks at."""
+        ...
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Name the instruments of the training."""
+        ...
+
+    @property
+    def created(self) -> datetime:
+        """Say when the bundle was made."""
+        ...
+
+    @property
+    def life_days(self) -> int:
+        """Say for how many days after training it may be used."""
+        ...
+
+    @property
+    def train_start(self) -> datetime:
+        """Give the close of the first bar that was learned from."""
+        ...
+
+    @property
+    def train_end(self) -> datetime:
+        """Give the close of the last bar that was learned from."""
+        ...
+
+    @property
+    def test_start(self) -> datetime:
+        """Give the close of the first bar that the graph was tested on."""
+        ...
+
+    @property
+    def test_end(self) -> datetime:
+        """Give the close of the last bar that the graph was tested on."""
+        ...
+
+    @property
+    def labels(self) -> LabelConfig:
+        """Say what is forecast."""
+        ...
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """Give what decides the fit, as JSON values."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Give the seed of the training."""
+        ...
+
+    @property
+    def trials(self) -> int:
+        """Count the configurations that were tried."""
+        ...
+
+    @property
+    def tolerance(self) -> float:
+        """Say within what a second training meets the forecasts."""
+        ...
+
+    @property
+    def data_sha256(self) -> str:
+        """Give the hash of the bars."""
+        ...
+
+    @property
+    def data_licence(self) -> str:
+        """Say where the bars come from and what may be done with them."""
+        ...
+
+    @property
+    def code_sha256(self) -> str:
+        """Give the hash of the code that learned."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Give the versions of the libraries."""
+        ...
 
 
 def render(facts: CardFacts, evaluation: Evaluation) -> str:

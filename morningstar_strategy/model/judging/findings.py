@@ -37,8 +37,8 @@ class Metric(_Finding):
     """One family's mean loss on one head beside that of a named baseline on the same rows.
 
     `t` is above zero where the family is better than the baseline; autocorrelation-consistent, on
-    loss differences averaged over the instruments of a moment. `error_percent` is the standard
-    error of `skill_percent`, 0 where it cannot be told.
+    loss differences added up per moment, so that it has the sign of `skill_percent`, whose
+    standard error is `error_percent`, 0 where it cannot be told.
     """
 
     family: str

@@ -56,6 +56,15 @@ class _Losses:
     values: FloatArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gain:
+    """How much lower some row losses are than others, and how sure that is."""
+
+    mean: float  # over the rows
+    error: float  # standard error of the mean, 0 where it cannot be told
+    t: float
+
+
 class Scorer:
     """Score the families of an out-of-sample set; every row loss is calculated once."""
 
@@ -94,14 +103,14 @@ class Scorer:
         for family, losses in self._families.items():
             for head in losses if family != champion else ():
                 mine, best = losses[head], self._families[champion][head]
-                gain = best.values - mine.values
+                gain = self._gain(best.values - mine.values, self._ts[mine.rows], head)
                 yield Comparison(
                     family=family,
                     champion=champion,
                     head=head,
-                    gain=_mean(gain),
-                    t=self._error(gain, self._ts[mine.rows], head)[0],
-                    count=len(gain),
+                    gain=gain.mean,
+                    t=gain.t,
+                    count=len(mine.values),
                 )
 
     def quarters(self, champion: str) -> Iterator[Quarter]:
@@ -176,30 +185,31 @@ class Scorer:
     ) -> Metric:
         chosen = inside[losses.rows]
         mine, other = losses.values[chosen], base.values[chosen]
-        value, reference = _mean(mine), _mean(other)
-        t, error = self._error(other - mine, self._ts[losses.rows][chosen], head)
+        reference = _mean(other)
+        gain = self._gain(other - mine, self._ts[losses.rows][chosen], head)
         scale = 100.0 / reference if reference > 0.0 else 0.0
         return Metric(
             family=family,
             head=head,
             name=_LOSS[head],
-            value=value,
+            value=_mean(mine),
             baseline=baseline,
             baseline_value=reference,
-            skill_percent=scale * (reference - value),
-            error_percent=scale * error,
-            t=t,
+            skill_percent=scale * gain.mean,
+            error_percent=scale * gain.error,
+            t=gain.t,
             count=len(mine),
         )
 
-    def _error(self, difference: FloatArray, ts: IntArray, head: Head) -> tuple[float, float]:
-        """Give t and standard error of a mean difference, from its averages per moment."""
+    def _gain(self, difference: FloatArray, ts: IntArray, head: Head) -> _Gain:
+        """Estimate a mean difference, its error and its t alike from the sums per moment."""
         if not len(difference):
-            return 0.0, 0.0
-        series = statistics.by_time(difference, ts)
+            return _Gain(mean=0.0, error=0.0, t=0.0)
+        sums = statistics.sums_by_time(difference, ts)
         reach_ns = self._regime_lag_ns if head == "regime" else self._lag_ns
-        t = statistics.hac_t(series, _lag(ts, reach_ns, len(series)))
-        return t, abs(float(series.mean()) / t) if t else 0.0
+        t = statistics.hac_t(sums, _lag(ts, reach_ns, len(sums)))
+        mean = float(sums.sum()) / len(difference)
+        return _Gain(mean=mean, error=abs(mean / t) if t else 0.0, t=t)
 
 
 def _lag(ts: IntArray, reach_ns: int, count: int) -> int:

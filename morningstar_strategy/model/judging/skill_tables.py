@@ -44,8 +44,8 @@ def _champion(found: Evaluation) -> Table:
     return Table(
         title=f"Skill of {found.champion}",
         note="Mean loss out of sample beside that of a named baseline on the same rows, lower is "
-        "better. t above zero: better than the baseline; autocorrelation-consistent, instruments "
-        "averaged per moment first. ± is 1.96 standard errors.",
+        "better. t above zero: better than the baseline; autocorrelation-consistent, the "
+        "rows of one moment added up first. ± is 1.96 standard errors.",
         head=("Head", "Loss", "Baseline", "Loss of model", "of baseline", "Skill", "±", "t", "n"),
         rows=tuple(
             (

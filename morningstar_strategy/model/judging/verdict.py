@@ -31,7 +31,7 @@ class Strength(StrEnum):
 
 
 def strength(metric: Metric) -> Strength:
-    """Judge a metric by its t; the mean over the rows must point the same way."""
+    """Judge a metric by its t; its skill must point the same way."""
     if metric.skill_percent > 0.0 and metric.t > WEAK_T:
         return Strength.SIGNIFICANT if metric.t > SURE_T else Strength.WEAK
     if metric.skill_percent < 0.0 and metric.t < _WORSE_T:
@@ -101,9 +101,7 @@ def _beside(metric: Metric) -> str:
     way = "lower" if metric.skill_percent > 0.0 else "higher"
     compared = f"{size} % {way} than" if size != "0.0" else "practically"
     evidence = f"t = {metric.t:.1f}, {metric.count:,} forecasts"
-    split = metric.skill_percent * metric.t < 0.0 and abs(metric.t) > WEAK_T
-    other = "; the other way round where every moment counts the same" if split else ""
-    return f"{compared} that of {_baseline(metric)} ({evidence}{other})"
+    return f"{compared} that of {_baseline(metric)} ({evidence})"
 
 
 def _what(head: Head, hours: float) -> str:

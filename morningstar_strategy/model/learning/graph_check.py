@@ -100,8 +100,8 @@ def _check_inputs(given: Sequence[ValueInfoProto]) -> None:
         shape = shape_of(each)
         if len(shape) != rank or shape[0] or not all(shape[1:]):
             raise ValueError(f"{each.name} must be a table of any batch size, was {list(shape)}")
-    if len(given) == 3 and shape_of(given[1]) != shape_of(given[2]):
-        raise ValueError("alt_mask must have the shape of alt, had another")
+    if len(given) == 3 and (alt := shape_of(given[1])) != (mask := shape_of(given[2])):
+        raise ValueError(f"alt_mask must have the shape of alt, {list(alt)}, was {list(mask)}")
 
 
 def _check_outputs(given: Sequence[ValueInfoProto]) -> None:

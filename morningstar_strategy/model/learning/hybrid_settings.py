@@ -37,8 +37,11 @@ class Alternative:
         for name in ("values", "known"):
             if (had := getattr(self, name).shape) != shape:
                 raise ValueError(f"{name} must have shape {shape}, was {had}")
-        if not np.isfinite(self.values[self.known]).all():
-            raise ValueError("values must be finite where known, some were not")
+        wrong = self.known & ~np.isfinite(self.values)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0].tolist()
+            was = f"{self.values[row, column]} for {self.names[column]} at row {row}"
+            raise ValueError(f"values must be finite where known, was {was}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,10 @@ class WalkForward(_Section):
 
 
 class Recipe(_Section):
-    """Everything that a training depends on; `work` and `output` only say where things lie."""
+    """Everything that a training depends on; `work` and `output` only say where things lie.
+
+    A bundle whose edge in direction is below `serve_direction_from` serves even odds.
+    """
 
     catalog: Path = Path("data/catalog")
     instruments: tuple[str, ...] = Field(min_length=1)
@@ -64,6 +67,7 @@ class Recipe(_Section):
     options: Mapping[str, Options] = Field(default_factory=dict)
     champion: FamilyName = "gbm"
     challengers: tuple[FamilyName, ...] = ()
+    serve_direction_from: Literal["weak", "significant"] = "significant"
     cost_percent: float = Field(default=0.14, ge=0.0, lt=5.0)
     prior_trials: int = Field(default=0, ge=0)
     seed: int = Field(default=7, ge=0)
@@ -71,7 +75,7 @@ class Recipe(_Section):
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     life_days: int = Field(default=365, ge=1)
     data_licence: str = Field(default="not stated", min_length=1)
-    tolerance: float = Field(default=0.001, gt=0.0)
+    tolerance: float = Field(default=0.0005, gt=0.0)
     output: Path = Path("models/registry")
     work: Path = Path("data/training")
 
@@ -116,7 +120,7 @@ class Recipe(_Section):
         """Give the SHA-256 of what decides the fits, however they are judged and published."""
         judging = ("champion", "challengers", "cost_percent", "prior_trials", "life_days")
         plain = self.essence()
-        for name in (*judging, "tolerance", "families"):
+        for name in (*judging, "tolerance", "families", "serve_direction_from"):
             plain.pop(name)
         return _sha256(plain)
 
