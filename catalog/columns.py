@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from catalog.decimals import FloatArray
 from catalog.errors import CatalogError
+from catalog.files import opened
 from catalog.kinds import BARS, FUNDING, QUOTES, TIME, TRADES, Kind
 from catalog.merging import IntArray
 
@@ -65,7 +66,7 @@ def _table(path: Path) -> pa.Table:
     try:
         if path.suffix == ".csv":
             return pyarrow.csv.read_csv(path)
-        with path.open("rb") as handle:
+        with opened(path) as handle:
             return pq.read_table(handle)
     except (pa.ArrowInvalid, OSError) as e:
         raise CatalogError(f"file {path} cannot be read: {e}") from e

@@ -69,15 +69,24 @@ def _piece(path: Path) -> Piece:
 
 def read_piece(piece: Piece, schema: pa.Schema | None = None) -> pa.Table:
     """Read one file as a table."""
-    with piece.path.open("rb") as handle:  # a path would make pyarrow guess at partitions
+    with opened(piece.path) as handle:
         table = pq.read_table(handle)
     return table if schema is None else table.cast(schema)
 
 
 def read_times(piece: Piece) -> IntArray:
     """Read the event times of one file and nothing else."""
-    with piece.path.open("rb") as handle:
+    with opened(piece.path) as handle:
         return times(pq.read_table(handle, columns=["ts_event"]))
+
+
+def opened(path: Path) -> pa.NativeFile:
+    """Open a file for the reader's own threads.
+
+    A path would make it guess at partitions; a file of Python's is let go of by those threads, and
+    a process that ends meanwhile is aborted.
+    """
+    return pa.OSFile(str(path))
 
 
 def merge_rows(root: Path, kind: Kind, schema: pa.Schema, identifier: str, rows: pa.Table) -> Merge:

@@ -42,7 +42,7 @@ CARD: Final = "card.md"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-type Text = Annotated[str, Field(min_length=1)]
+type Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 type Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
