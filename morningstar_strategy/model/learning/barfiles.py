@@ -76,7 +76,7 @@ def _window(tables: list[pa.Table], low: int, high: int, bar_type: str) -> BarWi
 
 
 def _read(path: Path) -> pa.Table:
-    # A path would make pyarrow guess at partitions; a file of Python's may abort a process that ends
+    # A path would make it guess at partitions; a file of Python may abort a process that ends
     with pa.OSFile(str(path)) as handle:
         try:
             return pq.read_table(handle, columns=[*_VALUES, "ts_event"])
