@@ -169,6 +169,7 @@ def draft(**changes: object) -> Draft:
         "test_end": START,
         "data_sha256": _NONE,
         "data_licence": "made up",
+        "synthetic": False,
         "recipe": {"seed": 3},
         "seed": 3,
         "trials": 1,

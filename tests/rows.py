@@ -23,7 +23,7 @@ def walk(
     close = 100.0 * np.exp(np.cumsum(sigma * rng.standard_normal(count)))
     open_ = np.concatenate((close[:1], close[:-1]))
     above, below = sigma * np.abs(rng.standard_normal((2, count))) / 2
-    steps = rng.integers(1, 3, count) if holes else np.ones(count, np.int64)
+    steps = np.where(rng.random(count) < (0.004 if holes else 0.0), 3, 1)
     return BarWindow(
         ts_event=START_NS + np.cumsum(steps) * step_ns,
         open=open_,

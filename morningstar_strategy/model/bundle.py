@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -57,7 +56,8 @@ class MorningstarModel:
 
     __slots__ = ("_graph", "manifest", "sha256")
 
-    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+    def __init__(self, folder: Path | str, *, threads: int = 1) -> None:
+        folder = Path(folder)
         data = _read(folder, _MANIFEST)
         self.manifest = parse(data)
         self.sha256 = digest(data)
@@ -82,15 +82,12 @@ class MorningstarModel:
 
     def _check_golden(self, data: bytes) -> None:
         """Ask again what was asked when the bundle was made."""
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except (ValueError, OSError, zipfile.BadZipFile) as e:
-            raise BundleError(f"{GOLDEN} cannot be read: {e}") from e
+        arrays = _arrays(data)
         asked = {name[3:]: array for name, array in arrays.items() if name.startswith("in_")}
         for name, answer in self.predict(asked).items():
-            kept = arrays.get(f"out_{name}", np.empty(0))
-            if kept.shape != answer.shape or not np.allclose(answer, kept, rtol=_RTOL, atol=_ATOL):
+            kept = arrays.get(f"out_{name}", np.empty(0, np.float32))
+            told = (kept.dtype, kept.shape) == (answer.dtype, answer.shape)
+            if not told or not np.allclose(answer, kept, rtol=_RTOL, atol=_ATOL):
                 raise BundleError(f"{name} of {GOLDEN} must be reproduced by {GRAPH}, was not")
 
 
@@ -114,15 +111,17 @@ def feature_spec(reference: DriftReference) -> FeatureSpec:
     )
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path | str) -> Manifest:
     """Read what a bundle says about itself, checking nothing but that."""
-    return parse(_read(folder, _MANIFEST))
+    return parse(_read(Path(folder), _MANIFEST))
 
 
 def arming_fault(manifest: Manifest, *, allow_no_edge: bool, now_ns: int) -> str | None:
     """Say why a model must not trade money now, None where it may."""
     if now_ns > manifest.expires_ns:
         return f"the model {manifest.model_id} expired on {manifest.expires:%Y-%m-%d}"
+    if manifest.synthetic:
+        return f"the model {manifest.model_id} was trained on synthetic bars"
     if manifest.direction_edge == "none" and not allow_no_edge:
         return f"the model {manifest.model_id} has direction_edge none and allow_no_edge is false"
     return None
@@ -172,6 +171,19 @@ def _golden(graph: Graph, bars: Float32Array) -> bytes:
     return buffer.getvalue()
 
 
+def _arrays(data: bytes) -> dict[str, Float32Array]:
+    """Read the arrays of an archive, whatever is in them."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except Exception as e:  # what damage makes of an archive has no other common base
+        raise BundleError(f"{GOLDEN} cannot be read: {(str(e) or repr(e)).splitlines()[0]}") from e
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise BundleError(f"{name} of {GOLDEN} must be an array, was {type(array).__name__}")
+    return arrays
+
+
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write the files beside their place, load them as a reader would, then move them there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -193,8 +205,9 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 def _read(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
-    except OSError as e:
-        raise BundleError(f"{name} of bundle {folder.name} cannot be read: {e.strerror}") from e
+    except (OSError, ValueError) as e:  # ValueError: a name with a null byte
+        why = e.strerror if isinstance(e, OSError) else e
+        raise BundleError(f"{name} of bundle {folder.name} cannot be read: {why}") from e
 
 
 def _checked(folder: Path, name: str, sha256: str) -> bytes:

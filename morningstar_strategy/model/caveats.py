@@ -10,6 +10,7 @@ from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredic
 
 __all__ = ["caveats"]
 
+_MADE_UP: Final = ("SYNTHETIC: the model was trained on bars that no market ever traded",)
 _WORDS: Final = 5  # touch, direction, what follows from it, what is served, volatility
 
 
@@ -23,7 +24,8 @@ def caveats(
 ) -> tuple[str, ...]:
     """Say what the model can and cannot forecast, and whether it had seen these bars before.
 
-    Nobody has learnt from `synthetic` bars, whatever their dates.
+    `synthetic` says whether these bars were generated: then only a model of generated bars can
+    have seen them, whatever their dates, and a model of real ones only real bars.
     """
     match predictor:
         case BundlePredictor():
@@ -32,7 +34,8 @@ def caveats(
                 f"direction_edge: {manifest.direction_edge}",
                 *manifest.plain_words[:_WORDS],
                 f"Everything else that was measured is in the card of {manifest.model_id}",
-                *(() if synthetic else _seen_before(manifest, start_ns, end_ns)),
+                *(_MADE_UP if manifest.synthetic else ()),
+                *(_seen(manifest, start_ns, end_ns) if manifest.synthetic is synthetic else ()),
                 *_strangers(manifest, instruments),
             )
         case BaselinePredictor():
@@ -44,7 +47,7 @@ def caveats(
             return ()
 
 
-def _seen_before(manifest: Manifest, start_ns: int, end_ns: int) -> tuple[str, ...]:
+def _seen(manifest: Manifest, start_ns: int, end_ns: int) -> tuple[str, ...]:
     start, end = _moment(start_ns), _moment(end_ns)
     if start >= manifest.train_end or end <= manifest.train_start:
         return ()

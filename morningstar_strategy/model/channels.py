@@ -26,8 +26,13 @@ CHANNELS: Final = "channels.json"
 _LOCK: Final = ".lock"
 
 type Action = Literal["add", "promote", "rollback"]
-type Text = Annotated[str, Field(min_length=1)]
-type Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+type Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+type ModelId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+type Utc = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+    AfterValidator(lambda moment: moment.astimezone(UTC)),
+]
 
 
 class RegistryError(ValueError):
@@ -50,8 +55,8 @@ class Change(_Section):
     at: Utc
     interval: Text
     action: Action
-    before: Text | None = Field(validation_alias="from", serialization_alias="from")
-    after: Text = Field(validation_alias="to", serialization_alias="to")
+    before: ModelId | None = Field(validation_alias="from", serialization_alias="from")
+    after: ModelId = Field(validation_alias="to", serialization_alias="to")
     who: Text
     why: Text
     evidence: tuple[Text, ...] = ()
@@ -229,8 +234,12 @@ def write_channels(root: Path, channels: Channels) -> None:
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Keep every other writer out of a registry; they wait."""
-    root.mkdir(parents=True, exist_ok=True)
+    """Keep every other writer out of a registry; they wait.
+
+    Raises RegistryError where there is no such folder.
+    """
+    if not root.is_dir():
+        raise RegistryError(f"registry {root} must be a folder, is none")
     with (root / _LOCK).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

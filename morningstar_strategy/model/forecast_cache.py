@@ -51,10 +51,10 @@ class ForecastCache:
         self._folder = folder
 
     def get(self, key: str) -> ForecastTable | None:
-        """Give the table kept under a key, None where there is none or it is damaged."""
+        """Give the table kept under a key, None where none can be read or it is damaged."""
         try:
             data = self._path(key).read_bytes()
-        except FileNotFoundError:
+        except OSError:
             return None
         body = memoryview(data)[len(_MAGIC) + _DIGEST :]
         if data[: len(_MAGIC) + _DIGEST] != _MAGIC + hashlib.sha256(body).digest():
@@ -63,13 +63,20 @@ class ForecastCache:
         header = json.loads(bytes(body[_SIZE : _SIZE + size]))
         return _table(header, body[_SIZE + size :]) if header["key"] == key else None
 
-    def put(self, key: str, table: ForecastTable) -> None:
-        """Keep a table under a key, in place of any other."""
+    def put(self, key: str, table: ForecastTable) -> bool:
+        """Keep a table under a key, in place of any other; say whether it could be kept."""
         said = {"key": key, "model": table.model, "reasons": table.reasons, "count": len(table)}
         header = json.dumps(said).encode()
         columns = (table.ts_event.tobytes(), table.values.tobytes(), table.codes.tobytes())
         body = b"".join((len(header).to_bytes(_SIZE, "little"), header, *columns))
         path = self._path(key)
+        try:
+            self._write(path, body)
+        except OSError:
+            return False
+        return True
+
+    def _write(self, path: Path, body: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as file:
             unfinished = Path(file.name)

@@ -40,11 +40,18 @@ GRAPH: Final = "model.onnx"
 GOLDEN: Final = "golden.npz"
 CARD: Final = "card.md"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END: Final = datetime(2200, 1, 1, tzinfo=UTC)  # nanoseconds are told in 64 bits until 2262
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MOST_DAYS: Final = 3_650
+_LONGEST_WINDOW: Final = 100_000  # bars
 
 type Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-type Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+type Utc = Annotated[
+    AwareDatetime,
+    Field(ge=_EPOCH, lt=_END),
+    AfterValidator(lambda moment: moment.astimezone(UTC)),
+]
 
 
 class BundleError(ValueError):
@@ -71,7 +78,7 @@ class FeatureSpec(_Section):
     edges: tuple[tuple[float, ...], ...]
     median: tuple[float, ...]
     iqr: tuple[float, ...]
-    drift_window: int
+    drift_window: int = Field(le=_LONGEST_WINDOW)
     drift_limit: float
     max_outliers: int
 
@@ -104,7 +111,7 @@ class Draft(_Section):
     window: int = Field(ge=1)
     instruments: tuple[Text, ...] = Field(min_length=1)
     created: Utc
-    life_days: int = Field(ge=1)
+    life_days: int = Field(ge=1, le=_MOST_DAYS)
     labels: LabelConfig
     features: FeatureSpec
     train_start: Utc
@@ -113,6 +120,7 @@ class Draft(_Section):
     test_end: Utc
     data_sha256: Sha256
     data_licence: Text
+    synthetic: bool  # whether the bars were generated and show no market that ever was
     recipe: dict[str, JsonValue]  # everything that decides the fit
     seed: int
     trials: int = Field(ge=1)
@@ -178,13 +186,12 @@ def parse(data: bytes) -> Manifest:
     """
     try:
         tree = json.loads(data)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:  # RecursionError: brackets without end
         raise BundleError(f"manifest.json cannot be read: {e}") from e
     version = tree.get("schema_version") if isinstance(tree, dict) else None
     if version != SCHEMA_VERSION or isinstance(version, bool):
-        raise BundleError(
-            f"schema_version of manifest.json must be {SCHEMA_VERSION}, was {version!r}"
-        )
+        told = "nested" if isinstance(version, list | dict) else f"{version!r:.80}"
+        raise BundleError(f"schema_version of manifest.json must be {SCHEMA_VERSION}, was {told}")
     try:
         manifest = Manifest.model_validate_json(data)
     except ValidationError as e:

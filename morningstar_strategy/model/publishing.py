@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,13 @@ import numpy as np
 
 from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.model import drift
-from morningstar_strategy.model.bundle import Draft, Manifest, feature_spec, publish
+from morningstar_strategy.model.bundle import (
+    Draft,
+    Manifest,
+    feature_spec,
+    publish,
+    read_manifest,
+)
 from morningstar_strategy.model.drift import DriftReference
 from morningstar_strategy.model.heads import Float32Array
 from morningstar_strategy.model.judging.card import render as render_card
@@ -24,7 +31,7 @@ from morningstar_strategy.model.learning.dataset import Panel
 from morningstar_strategy.model.learning.recipe import Recipe
 from morningstar_strategy.model.learning.walkforward import Walk
 
-__all__ = ["LIBRARIES", "publish_walk"]
+__all__ = ["LIBRARIES", "Span", "publish_walk", "served_words", "spans"]
 
 _GOLDEN_ROWS: Final = 8
 LIBRARIES: Final = ("lightgbm", "numpy", "onnx", "onnxruntime", "onnxscript", "torch")
@@ -54,24 +61,24 @@ def publish_walk(
     cards: Path,
     created: datetime,
     code_sha256: str,
+    synthetic: bool,
 ) -> Manifest:
     """Make a bundle of what the last quarter's training made of the evaluation's champion.
 
-    Its folder in `bundles` is named after family, interval, end of training and content; its card
-    with pictures, which would be most of the bundle, is a file of that name in `cards`.
+    Its folder in `bundles` is named after family, interval, end of training and a hash of all that
+    it says, so one that is there already is the same and stays. Its card with pictures, which
+    would be most of the bundle, is a file of that name in `cards`.
     """
     family = evaluation.champion
     learned = walk.learned[family]
-    words = evaluation.plain_words
     calibration = _served(learned.calibration, evaluation.direction_edge, recipe)
-    if calibration.direction == _EVEN:
-        words = (*words[:_ABOUT_DIRECTION], _EVEN_ODDS, *words[_ABOUT_DIRECTION:])
+    words = served_words(evaluation, recipe)
     evaluation = evaluation.model_copy(update={"plain_words": words})
     graph = graphs.finish(learned.graph, calibration)
     reference = _reference(walk)
-    trained, tested = _train_span(walk), _test_span(walk)
+    trained, tested = spans(walk)
     draft = Draft(
-        model_id=_model_id(recipe, family, trained.end, graph),
+        model_id=_model_id(recipe, evaluation, trained.end, graph),
         family=family,
         interval=recipe.interval,
         window=graphs.window_of(graph),
@@ -86,6 +93,7 @@ def publish_walk(
         test_end=tested.end,
         data_sha256=walk.panel.data_sha256,
         data_licence=recipe.data_licence,
+        synthetic=synthetic,
         recipe=recipe.essence(),
         seed=recipe.seed,
         trials=evaluation.economics.trials,
@@ -101,12 +109,17 @@ def publish_walk(
         plain_words=evaluation.plain_words,
         tolerance=recipe.tolerance,
     )
-    manifest = publish(
-        bundles / draft.model_id,
-        graph=graph,
-        draft=draft,
-        golden=_golden(reference, draft.window, recipe.seed),
-        card=render_card(draft, evaluation),
+    folder = bundles / draft.model_id
+    manifest = (
+        read_manifest(folder)
+        if folder.exists()
+        else publish(
+            folder,
+            graph=graph,
+            draft=draft,
+            golden=_golden(reference, draft.window, recipe.seed),
+            card=render_card(draft, evaluation),
+        )
     )
     cards.mkdir(parents=True, exist_ok=True)
     page = render_page(draft, evaluation)
@@ -114,15 +127,32 @@ def publish_walk(
     return manifest
 
 
+def served_words(evaluation: Evaluation, recipe: Recipe) -> tuple[str, ...]:
+    """Give what was measured in plain words, and what the bundle makes of it."""
+    words = evaluation.plain_words
+    if _serves_direction(evaluation.direction_edge, recipe):
+        return words
+    return (*words[:_ABOUT_DIRECTION], _EVEN_ODDS, *words[_ABOUT_DIRECTION:])
+
+
+def spans(walk: Walk) -> tuple[Span, Span]:
+    """Give what the last training looked at, and the bars after it."""
+    return _train_span(walk), _test_span(walk)
+
+
+def _serves_direction(edge: DirectionEdge, recipe: Recipe) -> bool:
+    return _EDGES.index(edge) >= _EDGES.index(recipe.serve_direction_from)
+
+
 def _served(calibration: Calibration, edge: DirectionEdge, recipe: Recipe) -> Calibration:
     """Give even odds of both directions where the edge is too weak to be served."""
-    enough = _EDGES.index(edge) >= _EDGES.index(recipe.serve_direction_from)
-    return calibration if enough else replace(calibration, direction=_EVEN)
+    return calibration if _serves_direction(edge, recipe) else replace(calibration, direction=_EVEN)
 
 
-def _model_id(recipe: Recipe, family: str, trained_to: datetime, graph: bytes) -> str:
-    content = hashlib.sha256(graph).hexdigest()[:_DIGITS]
-    return f"{family}-{recipe.interval}-{trained_to:%Y%m%d}-{content}"
+def _model_id(recipe: Recipe, evaluation: Evaluation, trained_to: datetime, graph: bytes) -> str:
+    told = json.dumps(recipe.essence(), sort_keys=True) + evaluation.model_dump_json()
+    content = hashlib.sha256(graph + told.encode()).hexdigest()[:_DIGITS]
+    return f"{evaluation.champion}-{recipe.interval}-{trained_to:%Y%m%d}-{content}"
 
 
 def _reference(walk: Walk) -> DriftReference:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from morningstar_strategy.model.bundle import BundleError
+from morningstar_strategy.model.bundle import BundleError, Manifest
 from morningstar_strategy.model.channels import Change, Channels, RegistryError
 from morningstar_strategy.model.promotion import Verdict, compare, retraining_due
 from morningstar_strategy.model.registry_folder import Check, RefusedError, Registry, Role, role_of
@@ -45,8 +45,10 @@ def main(argv: Sequence[str] | None = None, *, now: datetime | None = None) -> i
                 return _list(registry, args, moment)
             case "promote":
                 _check_usage(parser, args)
+                _check_folder(registry)
                 return _promote(registry, args, moment)
             case "rollback":
+                _check_folder(registry)
                 change = registry.rollback(args.interval, at=moment, who=args.who, why=args.why)
                 return _tell_change(change, args)
             case _:
@@ -79,13 +81,16 @@ def _list(registry: Registry, args: argparse.Namespace, now: datetime) -> int:
 def _row(registry: Registry, name: str, channels: Channels, now: datetime) -> Row:
     """Describe one model; the remark says what is wrong with it, or why to train it again."""
     try:
-        manifest = registry.manifest(name)
-    except BundleError as e:
+        return _told(registry.manifest(name), channels, now)
+    except Exception as e:  # whatever one bundle breaks, the others must still be listed
         empty = ("interval", "family", "direction_edge", "trained_to", "expires", "channel")
-        return {"model": name, **dict.fromkeys(empty), "remark": str(e)}
+        return {"model": name, **dict.fromkeys(empty), "remark": str(e) or repr(e)}
+
+
+def _told(manifest: Manifest, channels: Channels, now: datetime) -> Row:
     due = retraining_due(manifest, int(now.timestamp()) * 10**9)
     return {
-        "model": name,
+        "model": manifest.model_id,
         "interval": manifest.interval,
         "family": manifest.family,
         "direction_edge": manifest.direction_edge,
@@ -132,8 +137,7 @@ def _dry_run_by_hand(registry: Registry, args: argparse.Namespace) -> int:
 
 
 def _verify(registry: Registry, args: argparse.Namespace) -> int:
-    if not registry.root.is_dir():
-        raise RegistryError(f"registry {registry.root} must be a folder, is none")
+    _check_folder(registry)
     checks = registry.verify()
     if args.json:
         _tell_json([asdict(check) for check in checks])
@@ -204,6 +208,17 @@ def _fingerprint(path: Path) -> str:
         return f"{path.name} sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+def _check_folder(registry: Registry) -> None:
+    if not registry.root.is_dir():
+        raise RegistryError(f"registry {registry.root} must be a folder, is none")
+
+
+def _words(value: str) -> str:
+    if not value.strip():
+        raise argparse.ArgumentTypeError(f"must not be blank, was {value!r}")
+    return value
+
+
 def _check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse, as any wrong usage, half an order by hand and a rule without evidence."""
     if args.by_hand and not (args.who and args.why):
@@ -234,8 +249,10 @@ def _parser() -> argparse.ArgumentParser:
     _promote_arguments(command("promote", "let a challenger serve, by the rule or by hand"))
     back = command("rollback", "let the champion before serve again")
     back.add_argument("--interval", required=True, help="of the bars, like 1h")
-    back.add_argument("--who", required=True, metavar="NAME", help="who decides it")
-    back.add_argument("--why", required=True, metavar="TEXT", help="written to the history")
+    back.add_argument("--who", type=_words, required=True, metavar="NAME", help="who decides it")
+    back.add_argument(
+        "--why", type=_words, required=True, metavar="TEXT", help="written to the history"
+    )
     command("verify", "load every bundle and check the channels")
     return parser
 
@@ -253,8 +270,10 @@ def _promote_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="judge, but change nothing")
     parser.add_argument("--by-hand", action="store_true", help="whatever the rule says")
-    parser.add_argument("--who", metavar="NAME", help="who decides it by hand")
-    parser.add_argument("--why", metavar="TEXT", help="the reason, written to the history")
+    parser.add_argument("--who", type=_words, metavar="NAME", help="who decides it by hand")
+    parser.add_argument(
+        "--why", type=_words, metavar="TEXT", help="the reason, written to the history"
+    )
 
 
 if __name__ == "__main__":

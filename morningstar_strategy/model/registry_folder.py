@@ -56,9 +56,10 @@ class Registry:
     def manifest(self, model_id: str) -> Manifest:
         """Read what a model says of itself.
 
-        Raises RegistryError for a name that is unknown, BundleError for a manifest that is none.
+        Raises RegistryError for a name that is unknown, BundleError for a manifest that is none or
+        another model's.
         """
-        return read_manifest(self._folder(model_id))
+        return _own(read_manifest(self._folder(model_id)), model_id)
 
     def channels(self) -> Channels:
         """Read who serves and who watches; raise RegistryError where that cannot be told."""
@@ -156,8 +157,8 @@ class Registry:
     def _bundle_fault(self, name: str) -> str | None:
         try:
             self._loaded(name)
-        except (BundleError, RegistryError) as e:
-            return str(e)
+        except Exception as e:  # whatever one bundle breaks, the others must still be told of
+            return str(e) or repr(e)
         return None
 
     def _channels_fault(self, models: Sequence[str]) -> str | None:
@@ -178,10 +179,7 @@ class Registry:
 
     def _loaded(self, model_id: str) -> Manifest:
         """Prove a bundle by loading it, as the process that serves it would."""
-        manifest = MorningstarModel(self._folder(model_id)).manifest
-        if manifest.model_id != model_id:
-            raise BundleError(f"model_id must be {model_id} as its folder, was {manifest.model_id}")
-        return manifest
+        return _own(MorningstarModel(self._folder(model_id)).manifest, model_id)
 
 
 def role_of(channels: Channels, manifest: Manifest) -> Role | None:
@@ -190,6 +188,12 @@ def role_of(channels: Channels, manifest: Manifest) -> Role | None:
     if manifest.model_id == channel.champion:
         return "champion"
     return "challenger" if manifest.model_id in channel.challengers else None
+
+
+def _own(manifest: Manifest, model_id: str) -> Manifest:
+    if manifest.model_id != model_id:
+        raise BundleError(f"model_id must be {model_id} as its folder, was {manifest.model_id}")
+    return manifest
 
 
 def _addition(manifest: Manifest, *, at: datetime, who: str, why: str) -> Change:

@@ -1,6 +1,6 @@
 """Takes the numbers of a bundle's card again, and scores it on bars it has never been judged on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from morningstar_strategy.model.learning.out_of_sample import OutOfSample
 from morningstar_strategy.model.learning.recipe import Recipe
 from morningstar_strategy.model.learning.walkforward import Walk
 from morningstar_strategy.model.manifest import Manifest
+from morningstar_strategy.model.publishing import served_words, spans
 from morningstar_strategy.model.workshop import (
     judged,
     learn,
@@ -30,6 +31,7 @@ __all__ = ["Reproduction", "Taken", "recipe_of", "reproduce"]
 
 type Progress = Callable[[str, float], None]
 
+_MOST: Final = 0.01  # of a tolerance, whatever a manifest states
 _FRESH: Final = "fresh"
 _NUMBERS: Final = {
     "value": "",
@@ -54,6 +56,9 @@ class Taken:
         return abs(self.now - self.card) / max(1.0, abs(self.card))
 
 
+_NOTHING: Final = Taken(name="no number", card=0.0, now=0.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproduction:
     """What of a card could be taken again.
@@ -65,6 +70,7 @@ class Reproduction:
     model_id: str
     tolerance: float
     same_code: bool
+    claims: tuple[str, ...]  # of the manifest that are not what was found
     taken: tuple[Taken, ...]
     served: float
     fresh: Evaluation | None
@@ -72,17 +78,20 @@ class Reproduction:
     @property
     def worst(self) -> Taken:
         """Give the number that is farthest from the card's."""
-        return max(self.taken, key=lambda each: each.difference)
+        return max(self.taken, key=lambda each: each.difference, default=_NOTHING)
 
     @property
     def holds(self) -> bool:
         """Say whether every number is reproduced within the stated tolerance."""
-        return max(self.worst.difference, self.served) <= self.tolerance
+        largest = max(self.worst.difference, self.served)
+        return not self.claims and largest <= min(self.tolerance, _MOST)
 
     @property
     def verdict(self) -> str:
         """Say it in one sentence."""
         count, most = len(self.taken), max(self.worst.difference, self.served)
+        if self.claims:
+            return f"The manifest of {self.model_id} is not what was found: {self.claims[0]}."
         if self.holds:
             by = "" if self.same_code else ", by other code than the card's"
             return (
@@ -103,6 +112,7 @@ class Reproduction:
             "verdict": self.verdict,
             "tolerance": self.tolerance,
             "same_code": self.same_code,
+            "claims": list(self.claims),
             "served_difference": self.served,
             "metrics": [
                 {"name": each.name, "card": each.card, "now": each.now} for each in self.taken
@@ -148,6 +158,7 @@ def reproduce(folder: Path, recipe: Recipe, *, progress: Progress) -> Reproducti
     return Reproduction(
         model_id=manifest.model_id,
         tolerance=manifest.tolerance,
+        claims=tuple(_claims(manifest, recipe, walked, evaluation)),
         same_code=manifest.code_sha256 == learning_code_sha256(),
         taken=_taken(manifest, evaluation.metrics),
         served=_served(model, walked),
@@ -155,12 +166,36 @@ def reproduce(folder: Path, recipe: Recipe, *, progress: Progress) -> Reproducti
     )
 
 
+def _claims(
+    manifest: Manifest, recipe: Recipe, walked: Walk, evaluation: Evaluation
+) -> Iterator[str]:
+    """Name what the manifest states beside its numbers and is not so."""
+    words = served_words(evaluation, recipe)
+    trained, tested = spans(walked)
+    for name, told, found in (
+        ("direction_edge", manifest.direction_edge, evaluation.direction_edge),
+        ("plain_words", manifest.plain_words, words),
+        ("trials", manifest.trials, evaluation.economics.trials),
+        ("train_end", manifest.train_end, trained.end),
+        ("test_end", manifest.test_end, tested.end),
+        ("metrics", {_key(m) for m in manifest.metrics}, {_key(m) for m in evaluation.metrics}),
+    ):
+        if told != found:
+            yield f"{name} must be {found!r:.200}, was {told!r:.200}"
+
+
+def _key(metric: Metric) -> tuple[str, str, str, str]:
+    return metric.family, metric.head, metric.name, metric.baseline
+
+
 def _taken(manifest: Manifest, metrics: Sequence[Metric]) -> tuple[Taken, ...]:
-    now = {(m.family, m.head, m.name, m.baseline): m for m in metrics}
+    now = {_key(metric): metric for metric in metrics}
     found = []
     for card in manifest.metrics:
         name = f"{card.family} {card.head} {card.name} against {card.baseline}"
-        again = now[card.family, card.head, card.name, card.baseline]
+        again = now.get(_key(card))
+        if again is None:
+            continue  # told among the claims
         found += [
             Taken(name=f"{name}{what}", card=getattr(card, field), now=getattr(again, field))
             for field, what in _NUMBERS.items()

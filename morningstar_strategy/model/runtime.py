@@ -45,10 +45,11 @@ class Graph:
 
     def complete(self, inputs: Feeds) -> dict[str, Float32Array]:
         """Check what is to be fed and add alternative data that was left out as unknown."""
+        _check_arrays(inputs)
         unknown = set(inputs) - set(self._shapes)
         if unknown or "bars" not in inputs:
             raise BundleError(f"inputs must be {', '.join(self._shapes)}, were {sorted(inputs)}")
-        count = len(inputs["bars"])
+        count = len(inputs["bars"]) if inputs["bars"].ndim else 0
         for name, array in inputs.items():
             _check_input(name, array, (count, *self._shapes[name]))
         feeds = dict(inputs)
@@ -122,6 +123,16 @@ def _check_outputs(outputs: Specs) -> None:
         if spec.shape != (None, *_WIDTHS[spec.name]):
             wanted = ("N", *_WIDTHS[spec.name])
             raise BundleError(f"{spec.name} of {GRAPH} must have shape {wanted}, was {spec.shape}")
+
+
+def _check_arrays(inputs: object) -> None:
+    if not isinstance(inputs, Mapping):
+        raise BundleError(f"inputs must map names to arrays, were of type {type(inputs).__name__}")
+    for name, array in inputs.items():
+        if not isinstance(name, str):
+            raise BundleError(f"names of inputs must be texts, were {name!r:.80}")
+        if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+            raise BundleError(f"{name} must be a plain array, was a {type(array).__name__}")
 
 
 def _check_input(name: str, array: Float32Array, shape: tuple[int, ...]) -> None:

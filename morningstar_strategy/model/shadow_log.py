@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record, RecordError, Value, from_line
 
 __all__ = ["Said", "ShadowLogError", "Watched", "read_shadow_logs"]
+
+_INT64: Final = np.iinfo(np.int64)
 
 type Ohlcv = tuple[float, float, float, float, float]
 
@@ -80,6 +83,8 @@ def _lines(path: Path) -> Sequence[bytes]:
 def _take(bars: dict[int, _Bar], record: Record) -> None:
     if record.kind is not Kind.FORECAST or not record.instrument_id:
         raise ShadowLogError(f"a shadow log must hold forecasts only, held {record.kind.value}")
+    if not _INT64.min <= record.ts_event <= _INT64.max:
+        raise ShadowLogError(f"ts_event must fit 64 bits, was {_shown(record.ts_event)}")
     ohlcv = _ohlcv(record.fields.get("ohlcv"))
     bar = bars.setdefault(record.ts_event, _Bar(ohlcv, {}))
     if bar.ohlcv != ohlcv:
@@ -129,7 +134,14 @@ def _prediction(told: Value, record: Record, *, price: float) -> Prediction:
 def _number(value: Value, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ShadowLogError(f"{name} must be a number, was {value!r:.80}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as e:
+        raise ShadowLogError(f"{name} must be a number of 64 bits, was {_shown(value)}") from e
+
+
+def _shown(number: float) -> str:
+    return f"{number!r:.80}"
 
 
 def _text(value: Value, name: str) -> str:

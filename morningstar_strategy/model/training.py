@@ -120,7 +120,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--evaluate", type=Path, metavar="BUNDLE", help="take the numbers of its card again"
     )
-    parser.add_argument("--threads", type=int, help="of the numeric libraries (default 1)")
+    parser.add_argument(
+        "--threads", type=int, choices=range(1, 65), metavar="N", help="1 to 64 (default 1)"
+    )
     parser.add_argument("--device", choices=("cpu", "cuda", "auto"), help="for the network")
     parser.add_argument("--json", action="store_true", help="print the result as JSON only")
     return parser.parse_args(argv)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,7 @@ from morningstar_strategy.model.learning.recipe import Recipe
 from morningstar_strategy.model.learning.walkforward import Walk, walk
 from morningstar_strategy.model.manifest import Manifest
 from morningstar_strategy.model.publishing import publish_walk
-from morningstar_strategy.model.registry import Registry, Role
+from morningstar_strategy.model.registry_folder import Registry, Role, role_of
 from morningstar_strategy.model.shelf import BUNDLES
 from morningstar_strategy.model.sources import hash_sources
 
@@ -28,6 +28,7 @@ __all__ = ["Trained", "judged", "learn", "learning_code_sha256", "load_panel", "
 
 type Progress = Callable[[str, float], None]
 
+_SYNTHETIC: Final = "SYNTHETIC.json"  # what marks a generated catalog
 CARDS: Final = "cards"  # the folder of a registry that holds the pages
 _SHARE_OF_LEARNING: Final = 0.95
 _PERCENT: Final = 100.0
@@ -71,6 +72,7 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
     """
     recipe = resolved(recipe)
     panel = load_panel(recipe, progress)
+    recipe = _pinned(recipe, panel)
     walked = learn(recipe, panel, progress)
     trials = recipe.prior_trials + count_trials(
         recipe.output,
@@ -90,8 +92,12 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
             cards=recipe.output / CARDS,
             created=created,
             code_sha256=learning_code_sha256(),
+            synthetic=(recipe.catalog / _SYNTHETIC).exists(),
         )
-        role = registry.adopt(manifest.model_id, at=created)
+        # An interrupted training may have published it already, and even adopted it
+        role = role_of(registry.channels(), manifest) or registry.adopt(
+            manifest.model_id, at=created
+        )
         made.append(Trained(root=recipe.output, role=role, manifest=manifest))
     return tuple(made)
 
@@ -107,6 +113,14 @@ def resolved(recipe: Recipe) -> Recipe:
         for name, fit in told.items()
     }
     return recipe.model_copy(update={"options": options})
+
+
+def _pinned(recipe: Recipe, panel: Panel) -> Recipe:
+    """Write down where the bars ended, so that bars added later change nothing."""
+    if recipe.end is not None:
+        return recipe
+    last = datetime.fromtimestamp(int(panel.ts_event.max()) // 1_000_000_000, tz=UTC)
+    return recipe.model_copy(update={"end": last})
 
 
 def load_panel(recipe: Recipe, progress: Progress, *, to_the_end: bool = False) -> Panel:

@@ -106,6 +106,13 @@ class PredictorSettings(Section):
     threads: int = Field(default=1, ge=1, le=64)
     allow_no_edge: bool = False
 
+    @field_validator("shadows")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"shadows must be distinct, were {', '.join(value)}")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _named(cls, value: object) -> object:

@@ -100,6 +100,8 @@ def make_components(
         ),
     ]
     shadows = make_shadows(settings)
+    if predictor.model in [shadow.model for shadow in shadows]:
+        raise ValueError(f"predictor.shadows must not hold what trades, held {predictor.model}")
     if shadows and shadow_journal is not None:
         forecasters = {
             bar_type: tuple(foresee(bar_type, each) for each in (predictor, *shadows))
@@ -135,21 +137,21 @@ def make_predictor(settings: Settings) -> Predictor:
         case "baseline":
             return BaselinePredictor(settings.predictor.baseline)
         case "bundle":
-            return _bundled(settings, settings.predictor.bundle)
+            return _bundled(settings, settings.predictor.bundle, "bundle")
 
 
 def make_shadows(settings: Settings) -> tuple[Predictor, ...]:
     """Build the predictors that only watch."""
-    return tuple(_bundled(settings, name) for name in settings.predictor.shadows)
+    return tuple(_bundled(settings, name, "shadows") for name in settings.predictor.shadows)
 
 
-def _bundled(settings: Settings, name: str) -> BundlePredictor:
+def _bundled(settings: Settings, name: str, setting: str) -> BundlePredictor:
     asked, interval = settings.predictor, settings.data.interval.value
     folder = bundle_folder(name, interval=interval, registry=asked.registry)
     model = MorningstarModel(folder, threads=asked.threads)
     if model.manifest.interval != interval:
         raise ValueError(
-            f"predictor.bundle {name} forecasts {model.manifest.interval} bars, "
+            f"predictor.{setting} {name} forecasts {model.manifest.interval} bars, "
             f"data.interval is {interval}"
         )
     return BundlePredictor(model)

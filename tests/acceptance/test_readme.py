@@ -116,7 +116,7 @@ def test_a_model_is_trained_listed_verified_and_served(
         *("--set", "options={gbm: {trees: 8, direction_trees: 4, quantile_trees: 4}}"),
     )
     train = starting(f"{MODEL}training --config").split()[1:]
-    train = [word.replace("-PERP.BITGET", "-PERP.BINANCE") for word in train]
+    train += ["--set", f"instruments={perpetuals}"]
     result = command(*train, *fewer, cwd=checkout)
     assert result.returncode == 0, result.stderr
     assert "direction_edge: none" in result.stdout

@@ -5,16 +5,21 @@ import re
 import shutil
 import tomllib
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 
 from backtests.session import run_backtest
+from catalog import store
+from catalog.kinds import BARS, interval_ns
 from catalog.sample import main as make_sample
 from morningstar_strategy.journal import JOURNAL, SHADOWS
 from morningstar_strategy.model.bundle import MorningstarModel
 from morningstar_strategy.model.caveats import caveats
+from morningstar_strategy.model.manifest import sealed
 from morningstar_strategy.model.predictor import BundlePredictor
 from morningstar_strategy.model.publishing import LIBRARIES
 from morningstar_strategy.model.registry import Registry
@@ -139,6 +144,64 @@ def test_a_second_training_goes_on_where_the_first_stopped_and_makes_the_same_mo
     assert champion(tmp_path / "registry").name == champion(trained).name
 
 
+def test_the_same_training_again_keeps_what_is_published(
+    trained: Path, catalog: Path, workplace: Path
+) -> None:
+    """As after a kill between publishing and adopting, or after the first of two bundles."""
+    before = {path: path.stat().st_mtime_ns for path in trained.glob("bundles/*/*")}
+    page = trained / "cards" / f"{champion(trained).name}.html"
+    page.unlink()
+    recipe = ["--config", str(ROOT / "config/train.yaml")]
+    assert training([*recipe, *told(*SMALL, *places(catalog, workplace))]) == 0
+    assert {path: path.stat().st_mtime_ns for path in trained.glob("bundles/*/*")} == before
+    assert page.exists()
+    dearer = (*SMALL, *places(catalog, workplace), "cost_percent=0.3", "champion=gbm")
+    assert training([*recipe, *told(*dearer)]) == 0  # judged anew, under another name
+    assert len(Registry(trained).models()) == 4
+
+
+def test_bars_added_later_do_not_touch_the_card_and_are_scored_apart(
+    trained: Path, tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longer = tmp_path / "longer"
+    shutil.copytree(catalog, longer)
+    for name in ("BTCUSDT", "ETHUSDT"):
+        kind = f"{name}-PERP.BINANCE-5-MINUTE-LAST-EXTERNAL"
+        held = store.read_table(catalog, BARS, kind)
+        last = held.slice(held.num_rows - 700).combine_chunks()
+        columns = {field: last[field] for field in (*BARS.prices, *BARS.sizes)}
+        stamps = np.asarray(last["ts_event"].cast("int64")) + 700 * interval_ns("5m")
+        store.write_bars(longer, kind, stamps, columns)
+    capsys.readouterr()
+    code = training(["--evaluate", str(champion(trained)), *told(f"catalog={longer}"), "--json"])
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert found["holds"]
+    assert found["fresh"]["count"] > 500
+
+
+@pytest.mark.parametrize("field", ["direction_edge", "plain_words", "trials", "train_end"])
+def test_a_claim_that_was_changed_and_sealed_again_is_found(
+    trained: Path, catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str
+) -> None:
+    """Seals tell of damage, not of lies; an evaluation finds what is not so."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(champion(trained), folder)
+    manifest = MorningstarModel(folder).manifest
+    lies: dict[str, Any] = {
+        "direction_edge": "significant",
+        "plain_words": ("Direction is forecast perfectly.",),
+        "trials": 1,
+        "train_end": manifest.train_end - timedelta(days=3),
+    }
+    lie = manifest.model_copy(update={field: lies[field]})
+    (folder / "manifest.json").write_bytes(sealed(lie))
+    capsys.readouterr()
+    assert training(["--evaluate", str(folder), *told(f"catalog={catalog}"), "--json"]) == 1
+    (claim,) = json.loads(capsys.readouterr().out)["claims"]
+    assert claim.startswith(f"{field} must be ")
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -148,6 +211,9 @@ def test_a_second_training_goes_on_where_the_first_stopped_and_makes_the_same_mo
         ("families=[logistic]", "champion and challengers must be families, was gbm"),
         ("options={gbm: {branches: 2}}", "options of family gbm must be its settings"),
         ("nonsense=1", "unknown setting nonsense"),
+        ("instruments=[A.B, A.B]", "names must be distinct, were A.B, A.B"),
+        ("options={gbm: {learning_rate: .nan}}", "learning_rate must be finite, was nan"),
+        ("life_days=100000", "setting life_days"),
     ],
 )
 def test_what_cannot_be_trained_is_one_sentence_and_leaves_nothing(
@@ -193,7 +259,9 @@ def test_the_champion_is_served_and_the_challenger_watches(
     reports = [json.loads((folder / "report.json").read_text()) for folder in (plain, watched)]
     assert reports[0]["model"] == reports[1]["model"]  # nothing is counted twice
     assert reports[0]["model"][0] == "direction_edge: none"
-    assert "IN SAMPLE" not in " ".join(reports[0]["model"])  # nobody learnt from these dates
+    told_of_it = " ".join(reports[0]["model"])
+    assert "SYNTHETIC: the model was trained on bars that no market ever traded" in told_of_it
+    assert "IN SAMPLE" in told_of_it
     assert reports[0]["model"][-1].startswith("The best move that it expected on any bar: 0.0 bp")
 
 
@@ -208,8 +276,9 @@ def test_a_backtest_inside_the_training_says_so(trained: Path, catalog: Path) ->
         )
         return " ".join(lines)
 
-    assert "IN SAMPLE" in said(start - 1, manifest.instruments[0], synthetic=False)
-    assert "IN SAMPLE" not in said(start, manifest.instruments[0], synthetic=False)
-    assert "IN SAMPLE" not in said(start - 1, manifest.instruments[0], synthetic=True)
-    assert "not trained on DOGE.X" in said(start, "DOGE.X", synthetic=False)
-    assert "serves even odds" in said(start, "DOGE.X", synthetic=False)
+    assert manifest.synthetic
+    assert "IN SAMPLE" in said(start - 1, manifest.instruments[0], synthetic=True)
+    assert "IN SAMPLE" not in said(start, manifest.instruments[0], synthetic=True)
+    assert "IN SAMPLE" not in said(start - 1, manifest.instruments[0], synthetic=False)
+    assert "not trained on DOGE.X" in said(start, "DOGE.X", synthetic=True)
+    assert "serves even odds" in said(start, "DOGE.X", synthetic=True)

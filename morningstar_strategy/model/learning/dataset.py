@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from morningstar_strategy.core import features
 from morningstar_strategy.core.bars import BarWindow, FloatArray, IntArray
 from morningstar_strategy.model.heads import Float32Array
 from morningstar_strategy.model.learning import barfiles
-from morningstar_strategy.model.learning.labels import LabelConfig, Labels, label
+from morningstar_strategy.model.learning.labels import NEVER, LabelConfig, Labels, label
 
 __all__ = ["Panel", "build", "load", "usable", "window_blocks", "windows"]
 
@@ -119,6 +119,7 @@ def _piece(
         raise ValueError(f"regime_horizon must be at most {first}, was {config.regime_horizon}")
     vectors = features.batch(bars)
     labels = label(bars, np.ascontiguousarray(vectors[:, _SIGMA]), config)
+    labels = _within_whole_spans(labels, bars.ts_event, interval_ns, config)
     count = len(bars) - first
     return Panel(
         instruments=(name,),
@@ -132,6 +133,23 @@ def _piece(
         labels=labels.take(np.arange(first, len(bars))),
         data_sha256=data_sha256,
     )
+
+
+def _within_whole_spans(
+    labels: Labels, ts_event: IntArray, interval_ns: int, config: LabelConfig
+) -> Labels:
+    """Leave out the rows whose labels or trailing variance would reach across missing bars.
+
+    A horizon of bars that spans a hole is no horizon of time, and the move across it is no
+    volatility.
+    """
+    whole = np.zeros(len(ts_event), np.bool_)
+    behind, ahead = config.regime_horizon, config.reach
+    if len(ts_event) > behind + ahead:
+        spans = ts_event[behind + ahead :] - ts_event[: -(behind + ahead)]
+        whole[behind:-ahead] = spans == (behind + ahead) * interval_ns
+    valid = labels.valid & whole
+    return replace(labels, valid=valid, t_end=np.where(valid, labels.t_end, NEVER))
 
 
 def usable(panel: Panel, window: int) -> IntArray:

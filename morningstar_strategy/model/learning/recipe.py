@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,9 +74,9 @@ class Recipe(_Section):
     seed: int = Field(default=7, ge=0)
     threads: int = Field(default=1, ge=1, le=64)
     device: Literal["cpu", "cuda", "auto"] = "cpu"
-    life_days: int = Field(default=365, ge=1)
+    life_days: int = Field(default=365, ge=1, le=3_650)
     data_licence: str = Field(default="not stated", min_length=1)
-    tolerance: float = Field(default=0.0005, gt=0.0)
+    tolerance: float = Field(default=0.0005, gt=0.0, le=0.01)
     output: Path = Path("models/registry")
     work: Path = Path("data/training")
 
@@ -85,6 +86,22 @@ class Recipe(_Section):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @field_validator("instruments", "families")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"names must be distinct, were {', '.join(value)}")
+        return value
+
+    @field_validator("options")
+    @classmethod
+    def _finite(cls, value: Mapping[str, Options]) -> Mapping[str, Options]:
+        for options in value.values():
+            for name, number in options.items():
+                if isinstance(number, float) and not math.isfinite(number):
+                    raise ValueError(f"{name} must be finite, was {number}")
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> "Recipe":
