@@ -160,7 +160,7 @@ def draft(**changes: object) -> Draft:
         "window": 1,
         "instruments": ("BTCUSDT-PERP.BINANCE",),
         "created": START,
-        "life_days": 10_000,
+        "life_days": 3_650,
         "labels": LabelConfig(),
         "features": feature_spec(tame_reference()),
         "train_start": START - timedelta(days=900),

@@ -139,9 +139,30 @@ def test_a_key_that_is_no_hash_is_refused(tmp_path: Path, wrong: str) -> None:
 
 def test_a_cache_that_cannot_be_written_leaves_nothing_half_written(tmp_path: Path) -> None:
     (tmp_path / f"{KEY}.forecasts").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        ForecastCache(tmp_path).put(KEY, small())
+    cache = ForecastCache(tmp_path)
+    assert cache.put(KEY, small()) is False
+    assert cache.get(KEY) is None
     assert [path.name for path in tmp_path.iterdir()] == [f"{KEY}.forecasts"]
+    assert cache.put(OTHER, small()) is True
+
+
+def test_a_cache_whose_place_is_a_file_keeps_nothing_and_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"x")
+    for cache in (ForecastCache(tmp_path / "taken"), ForecastCache(tmp_path / "taken" / "below")):
+        assert cache.get(KEY) is None
+        assert cache.put(KEY, small()) is False
+    assert (tmp_path / "taken").read_bytes() == b"x"
+
+
+def test_a_cache_that_nobody_may_write_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_args: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", refused)  # a mode of the folder does not stop root
+    assert ForecastCache(tmp_path).put(KEY, small()) is False
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(column=st.sampled_from(COLUMN_NAMES), row=st.integers(0, 49), bit=st.integers(0, 63))
@@ -221,6 +242,6 @@ def test_a_bundle_published_anew_with_another_word_is_another_key(
 ) -> None:
     bars = market(50)
     same = BundlePredictor(MorningstarModel(tiny_bundle(tmp_path / "same")))
-    other = BundlePredictor(MorningstarModel(tiny_bundle(tmp_path / "other", life_days=9_999)))
+    other = BundlePredictor(MorningstarModel(tiny_bundle(tmp_path / "other", life_days=3_649)))
     assert key_of(same, "A.B", bars) == key_of(seer, "A.B", bars)
     assert key_of(other, "A.B", bars) != key_of(seer, "A.B", bars)

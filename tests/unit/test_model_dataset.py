@@ -1,5 +1,6 @@
 """Bars from the catalog's files, the panel made of them, and its windows."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from catalog import store
 from catalog.decimals import from_floats
 from morningstar_strategy.core.bars import BarWindow
 from morningstar_strategy.core.features import NAMES, WARMUP, batch
-from morningstar_strategy.model.learning import barfiles
+from morningstar_strategy.model.learning import barfiles, dataset
 from morningstar_strategy.model.learning.barfiles import bar_type, interval_ns, read_bars
 from morningstar_strategy.model.learning.dataset import (
     Panel,
@@ -223,3 +224,20 @@ def test_a_panel_of_unequal_columns_cannot_be() -> None:
         Panel(**{**columns, "features": PANEL.features[:, 1:]})
     with pytest.raises(ValueError, match="interval_ns must be positive, was 0"):
         Panel(**{**columns, "interval_ns": 0})
+
+
+@pytest.mark.parametrize("missing", [1, 500])
+def test_rows_that_would_reach_across_missing_bars_are_left_out(missing: int) -> None:
+    """A horizon of bars that spans a hole is no horizon of time."""
+    whole, at = walk(4, WARMUP + 400), WARMUP + 200
+    stamps = whole.ts_event + np.where(np.arange(len(whole)) >= at, missing * HOUR_NS, 0)
+    holed = replace(whole, ts_event=stamps)
+    one, other = (
+        dataset.build({"I0": bars}, interval_ns=HOUR_NS, config=SMALL, data_sha256="0" * 64)
+        for bars in (whole, holed)
+    )
+    lost = np.flatnonzero(one.labels.valid & ~other.labels.valid) + WARMUP - 1
+    assert lost.tolist() == list(range(at - SMALL.reach, at + SMALL.regime_horizon))
+    kept = other.labels.valid
+    reach = other.labels.t_end[kept] - other.ts_event[kept]
+    assert (reach == SMALL.reach * HOUR_NS).all()

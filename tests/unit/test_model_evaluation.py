@@ -435,3 +435,13 @@ def part(oos: OutOfSample, at: np.ndarray) -> OutOfSample:
         turbulent=oos.turbulent[at],
         families={name: each.take(at) for name, each in oos.families.items()},
     )
+
+
+def test_the_card_knows_how_much_of_the_span_was_judged(found: Evaluation) -> None:
+    step = HOUR_NS
+    span = (found.end_ns - found.start_ns) // step + 1
+    rows = span * len(found.instruments)
+    whole = found.model_copy(update={"count": rows})
+    assert whole.coverage_of_span == pytest.approx(1.0)
+    half = found.model_copy(update={"count": rows // 2})
+    assert half.coverage_of_span == pytest.approx(0.5, abs=1e-3)

@@ -392,7 +392,7 @@ def test_list_shows_every_model_with_its_channel(command: Command, registry: Reg
         "family": "tiny",
         "direction_edge": "none",
         "trained_to": "2024-01-01",
-        "expires": "2051-05-19",
+        "expires": "2033-12-29",
         "channel": "champion",
         "remark": None,
     }

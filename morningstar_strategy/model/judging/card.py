@@ -154,6 +154,11 @@ def facts_table(facts: CardFacts, evaluation: Evaluation) -> Table:
             f"{evaluation.count:,} forecasts in {len(evaluation.quarters)} quarters, each by a "
             "model trained on earlier bars only",
         ),
+        (
+            "Of what there could be",
+            f"{percent(evaluation.coverage_of_span)} of the rows that {len(facts.instruments)} "
+            "instruments without missing bars would have",
+        ),
         ("Horizon", f"{labels.horizon} bars ({evaluation.horizon_hours:g} hours)"),
         (
             "Barriers",

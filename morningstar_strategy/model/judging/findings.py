@@ -26,6 +26,7 @@ __all__ = [
 type Head = Literal["touch", "direction", "volatility", "regime", "mfe", "mae"]
 type DirectionEdge = Literal["none", "weak", "significant"]
 
+_HOUR_NS: Final = 3_600_000_000_000
 HEADS: Final[tuple[Head, ...]] = ("touch", "direction", "volatility", "regime", "mfe", "mae")
 
 
@@ -216,6 +217,13 @@ class Evaluation(_Finding):
     def whole(self) -> tuple[str, ...]:
         """List the families that are judged on every head."""
         return tuple(name for name in self.families if name not in self.guesses)
+
+    @property
+    def coverage_of_span(self) -> float:
+        """Give the judged share of the rows that whole series over the same span would have."""
+        step_ns = self.horizon_hours * _HOUR_NS / self.horizon
+        rows = len(self.instruments) * ((self.end_ns - self.start_ns) / step_ns + 1.0)
+        return min(self.count / rows, 1.0)
 
     def metric(self, family: str, head: Head, baseline: str | None = None) -> Metric:
         """Give a family's metric on a head, against its first or a named baseline."""
