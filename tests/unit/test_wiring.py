@@ -174,3 +174,18 @@ def test_live_is_refused_unarmed_and_with_a_rule_that_never_showed_an_edge(tmp_p
     (tmp_path / "journal.jsonl").unlink()
     with pytest.raises(ValueError, match=r"baseline-.* has never shown an edge"):
         _wired(Settings(mode="live"), tmp_path, armed_ns=1)
+
+
+def test_what_trades_does_not_watch_itself_and_a_watcher_fits_the_bars(tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "bundle", interval="5m")
+    tiny_bundle(tmp_path / "slow", interval="1h")
+    itself = _bundled(tmp_path / "bundle", shadows=(str(tmp_path / "bundle"),))
+    with pytest.raises(ValueError, match=r"predictor\.shadows must not hold what trades"):
+        _wired(itself, tmp_path)
+    slow = _bundled(tmp_path / "bundle", shadows=(str(tmp_path / "slow"),))
+    (tmp_path / "journal.jsonl").unlink()
+    with pytest.raises(ValueError, match=r"predictor\.shadows .* forecasts 1h bars"):
+        _wired(slow, tmp_path)
+    twice = {"predictor": {"shadows": ["a", "a"]}}
+    with pytest.raises(ValueError, match="shadows must be distinct, were a, a"):
+        Settings.model_validate(twice)
