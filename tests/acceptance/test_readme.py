@@ -142,7 +142,8 @@ def test_make_train_trains_by_the_recipe_of_the_readme() -> None:
         ["make", "--dry-run", "train"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     trained = starting("python -m morningstar_strategy.model.training --config").split()
-    last = plan.stdout.strip().splitlines()[-1].split()
+    (line,) = [line for line in plan.stdout.splitlines() if "model.training" in line]
+    last = line.split()
     assert last[1:4] == [*trained[1:3], "--config"]
     assert (ROOT / last[4]).is_file()
 
