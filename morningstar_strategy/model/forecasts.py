@@ -50,6 +50,7 @@ class StreamForecaster:
         "_instrument_id",
         "_known",
         "_needed",
+        "_newest",
         "_predictor",
         "_stream",
         "_vectors",
@@ -67,6 +68,8 @@ class StreamForecaster:
         self._vectors = np.empty((self._needed + _SPARE, len(NAMES)))
         self._at = 0  # where the next vector goes; the newest ones lie before it, in order
         self._known = 0
+        # What looks at one vector only is shown the stream's own, which every bar overwrites
+        self._newest = self._stream.vector[np.newaxis] if self._needed == 1 else None
         self._watch: DriftWatch | None = None
         self._why = ""
         if isinstance(predictor, Watching):
@@ -83,6 +86,8 @@ class StreamForecaster:
         """
         if not self._stream.update(ts_event, open, high, low, close, volume):
             return None
+        if self._newest is not None and self._watch is None:
+            return self._predictor.predict(self._instrument_id, ts_event, close, self._newest)
         window = self._remember(self._stream.vector)
         drifted = self._watch is not None and self._watch.drifted(window[-1:]).item()
         if self._known < self._needed:
