@@ -1,14 +1,10 @@
 """The report as one HTML file that opens offline."""
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Final
-
-from plotly.offline import get_plotlyjs
 
 from backtests import html_tables
 from backtests.charts import Chart, cost_chart, equity_chart, exposure_chart, result_chart
@@ -17,14 +13,9 @@ from backtests.performance import statistics_of
 from backtests.price_charts import price_charts
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.core.report import Report
+from morningstar_strategy.page import POLICY, scripts
 
 __all__ = ["render"]
-
-# The page may not load anything: the browser itself refuses
-_POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; font-src data:"
-)
 
 
 def render(
@@ -42,7 +33,7 @@ def render(
     body = _body(report, drawn, max_exposure_percent)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{'SYNTHETIC · ' if loud else ''}{escape(title)}</title>"
         f"<style>{_asset('page.css')}</style></head>\n<body>"
@@ -50,8 +41,7 @@ def render(
         f"{_model(model_lines)}{body}"
         "<footer>Past results of a simulation say nothing certain about the future. "
         "This is no financial advice.</footer></main>\n"
-        f'<script type="application/json" id="charts">{drawn.json()}</script>\n'
-        f"<script>{_plotly()}</script>\n<script>{_asset('page.js')}</script></body></html>\n"
+        f"{scripts(drawn.placed)}</body></html>\n"
     )
 
 
@@ -59,7 +49,7 @@ class _Charts:
     """Collects the charts in the order in which they are placed on the page."""
 
     def __init__(self) -> None:
-        self._placed: list[Value] = []
+        self.placed: list[Value] = []
 
     def place(self, chart: Chart) -> str:
         """Give the section of a chart, and keep its figure for the script."""
@@ -67,8 +57,8 @@ class _Charts:
         note = f'<p class="note">{escape(chart.note)}</p>'
         if not chart.data:
             return f"{heading}{html_tables.nothing('There is nothing to draw.')}</section>"
-        name = f"chart-{len(self._placed)}"
-        self._placed.append(
+        name = f"chart-{len(self.placed)}"
+        self.placed.append(
             {"id": name, "height": chart.height, "data": chart.data, "layout": chart.layout}
         )
         return (
@@ -76,13 +66,6 @@ class _Charts:
             f'aria-label="{escape(chart.title)}" style="height:{chart.height}px"></div></div>'
             "</section>"
         )
-
-    def json(self) -> str:
-        """Give all figures as JSON that cannot end a script element."""
-        text = json.dumps(self._placed, separators=(",", ":"), allow_nan=False)
-        for sign in "<>&\u2028\u2029":
-            text = text.replace(sign, f"\\u{ord(sign):04x}")
-        return text
 
 
 def _body(report: Report, drawn: _Charts, max_exposure_percent: Decimal | None) -> str:
@@ -179,9 +162,3 @@ def _cards(found: Sequence[Figure]) -> str:
 
 def _asset(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-@cache
-def _plotly() -> str:
-    source: str = get_plotlyjs()
-    return source.replace("</script", "<\\/script")

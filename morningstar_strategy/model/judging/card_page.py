@@ -1,14 +1,10 @@
 """The card of a model as one HTML file with pictures that opens offline."""
 
-import json
 from collections.abc import Iterable
-from functools import cache
 from html import escape
 from itertools import count
 from pathlib import Path
 from typing import Final
-
-from plotly.offline import get_plotlyjs
 
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.model.judging.card import (
@@ -25,14 +21,10 @@ from morningstar_strategy.model.judging.money_tables import money_tables
 from morningstar_strategy.model.judging.pictures import charts
 from morningstar_strategy.model.judging.skill_tables import skill_tables
 from morningstar_strategy.model.judging.tables import Table
+from morningstar_strategy.page import POLICY, scripts
 
 __all__ = ["render"]
 
-# The page may not load anything: the browser itself refuses
-_POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; font-src data:"
-)
 _EDGE: Final = {
     "none": "It has not been shown that this model knows which way the price will go.",
     "weak": "There are signs that this model knows a little of which way the price will go; they "
@@ -47,15 +39,14 @@ def render(facts: CardFacts, evaluation: Evaluation) -> str:
     drawn = list(charts(evaluation))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(facts.model_id)}</title>"
         f"<style>{_asset('card_page.css')}</style></head>\n<body>"
         f"{_header(facts, evaluation)}\n<main>{_body(facts, evaluation, drawn)}"
         "<footer>Past results of a simulation say nothing certain about the future. "
         "This is no financial advice.</footer></main>\n"
-        f'<script type="application/json" id="charts">{_json(drawn)}</script>\n'
-        f"<script>{_plotly()}</script>\n<script>{_asset('card_page.js')}</script></body></html>\n"
+        f"{scripts(_placed(drawn))}</body></html>\n"
     )
 
 
@@ -119,23 +110,12 @@ def _row(tag: str, cells: Iterable[str], texts: int) -> str:
     return f"<tr>{''.join(f'<{tag}{kind}>{escape(text)}</{tag}>' for kind, text in pairs)}</tr>"
 
 
-def _json(drawn: Iterable[Chart]) -> str:
-    """Give all figures as JSON that cannot end a script element."""
-    figures: list[Value] = [
+def _placed(drawn: Iterable[Chart]) -> list[Value]:
+    return [
         {"id": f"chart-{at}", "height": each.height, "data": each.data, "layout": each.layout}
         for at, each in enumerate(drawn)
     ]
-    text = json.dumps(figures, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
 
 
 def _asset(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-@cache
-def _plotly() -> str:
-    source: str = get_plotlyjs()
-    return source.replace("</script", "<\\/script")
