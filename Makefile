@@ -3,6 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PROFILE ?= ci
+WORKERS ?= 2
 
 # A Python 3.12-3.14 that really runs: on PATH, else in pyenv's versions folder.
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3 $(HOME)/.pyenv/versions/3.1[234].*/bin/python; do \
@@ -23,7 +24,7 @@ train: $(VENV)/.dev ## Set up and train, judge and publish a model from the bars
 	$(BIN)/python -m morningstar_strategy.model.training --config config/train.yaml
 
 test: $(VENV)/.dev ## Set up and run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(VENV)/.dev ## Lint, format check, strict types, import contracts
 	$(BIN)/ruff check .

@@ -70,7 +70,7 @@ PERP = {
     "posLimit": "0.05",
     "maintainTime": "",
 }
-_CHAIN = {
+CHAIN = {
     "needTag": "false",
     "withdrawable": "true",
     "rechargeable": "true",
@@ -168,7 +168,7 @@ class BitgetRest:
         self.faults: deque[Fault | None] = deque()  # one for each next request of `faulty`
         self.faulty = re.compile("candles|fund-rate")
         self.faults_given: list[Fault] = []
-        chains = [{"chain": "BTC", **_CHAIN}]
+        chains = [{"chain": "BTC", **CHAIN}]
         self._fixed: dict[str, Callable[[Mapping[str, str]], object]] = {
             "public/time": lambda _: {"serverTime": str(self.now_ms())},
             "spot/public/coins": lambda _: [

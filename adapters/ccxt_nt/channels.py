@@ -1,0 +1,114 @@
+"""One subscription on one line: what it waits for, whether the venue said yes, how to drop it."""
+
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from ccxt_nt.guard import Frame, acknowledges, answers
+
+# `Any` in this module: ccxt's websocket clients have no types
+
+_RUNNING: ContextVar["Channel | None"] = ContextVar("channel", default=None)
+
+
+class Wire(Protocol):
+    """What a channel needs of its line."""
+
+    async def next_value(self, method: str, *args: object) -> Any:
+        """Await one value of a stream."""
+
+    def holds(self, client: Any) -> bool:
+        """Say whether a websocket is still in use."""
+
+    def drop(self, client: Any, reason: str) -> None:
+        """End a connection."""
+
+
+class Channel:
+    """One subscription; `watch` is called again and again, and subscribes when it must."""
+
+    def __init__(self, wire: Wire, method: str, args: tuple[object, ...]) -> None:
+        self.name = " ".join([method, *(_word(arg) for arg in args if arg)])
+        self.acknowledged = False
+        self.on_acknowledged: Callable[[], None] = lambda: None
+        self._wire = wire
+        self.method = method
+        self.args = args
+        self._client: Any = None
+        self._sent: Frame = None
+        self._hashes: tuple[str, ...] = ()
+        self._subscriptions: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """List the arguments that say what is watched: symbol, timeframe."""
+        return [arg for arg in self.args if isinstance(arg, str)]
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Spell a depth as ccxt wants it for ending a subscription."""
+        limit = next((arg for arg in self.args if isinstance(arg, int)), None)
+        return {} if limit is None else {"limit": limit}
+
+    async def watch(self) -> Any:
+        """Wait for what comes next; subscribes first where that was not done or was lost."""
+        token = _RUNNING.set(self)
+        try:
+            return await self._wire.next_value(self.method, *self.args)
+        finally:
+            _RUNNING.reset(token)
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Say whether this is subscribed on a connection that is still in use."""
+        client = self._client
+        return (
+            client is not None
+            and self._wire.holds(client)
+            and any(name in client.subscriptions for name in self._subscriptions)
+        )
+
+    def hang_up(self, reason: str) -> None:
+        """Drop the connection below, so that everything on it dials and subscribes again."""
+        if self._client is not None:
+            self._wire.drop(self._client, reason)
+
+    def subscribing(
+        self, client: Any, hashes: Iterable[str], sent: Frame, subscriptions: Iterable[str]
+    ) -> None:
+        """Note the subscription that ccxt is about to make or to use again."""
+        wanted = tuple(subscriptions)
+        is_new = any(name not in client.subscriptions for name in wanted)
+        self._client, self._hashes, self._subscriptions = client, tuple(hashes), wanted
+        if is_new:
+            self._sent = sent
+            self.acknowledged = False
+        elif self.acknowledged:
+            self.on_acknowledged()  # as good as a new yes: the connection held
+
+    def heard(self, client: Any, frame: Frame) -> None:
+        """Look for the venue's yes."""
+        if self.acknowledged or client is not self._client:
+            return
+        if acknowledges(self._sent, frame):
+            self.acknowledged = True
+            self.on_acknowledged()
+
+    def refused(self, client: Any, frame: Frame, e: Exception) -> bool:
+        """Take the venue's no, if the frame is about this subscription."""
+        if client is not self._client or not answers(self._sent, frame):
+            return False
+        for name in self._subscriptions:
+            client.subscriptions.pop(name, None)
+        for name in self._hashes:
+            client.reject(e, name)
+        return True
+
+
+def running_channel() -> Channel | None:
+    """Tell which channel the running task watches."""
+    return _RUNNING.get()
+
+
+def _word(arg: object) -> str:
+    return "+".join(str(each) for each in arg) if isinstance(arg, list) else str(arg)

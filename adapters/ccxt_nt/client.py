@@ -1,0 +1,319 @@
+"""One ccxt object for one role: requests through a lane, streams under guard."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum
+from re import compile as pattern
+from typing import Any, Final
+
+import ccxt
+import ccxt.pro
+
+from ccxt_nt.channels import Channel, running_channel
+from ccxt_nt.classify import classify
+from ccxt_nt.credentials import Credentials
+from ccxt_nt.endpoints import redirect
+from ccxt_nt.errors import Throttled, Unknown, VenueError
+from ccxt_nt.guard import Frame, Guard
+from ccxt_nt.lanes import Lane, Urgency
+from ccxt_nt.parsing import Unreadable, market_row
+from ccxt_nt.profiles import Profile
+from ccxt_nt.redact import redact
+from ccxt_nt.settings import Settings
+from ccxt_nt.symbols import Symbols
+from ccxt_nt.values import MarketRow, Product
+
+# `Any` in this module: ccxt has no types
+
+CCXT_VERSION: Final = "4.5.90"
+_QUERY: Final = pattern(r"\?\S+")  # of a url: tokens and signatures travel there
+_THROTTLED_SECS: Final = 1.0
+
+if ccxt.__version__ != CCXT_VERSION:
+    raise ImportError(
+        f"ccxt_nt is proven with ccxt {CCXT_VERSION} only, found {ccxt.__version__}:"
+        f" pip install ccxt=={CCXT_VERSION}"
+    )
+
+
+class Role(Enum):
+    """What a line is for; each has a ccxt object, connections and a budget of its own."""
+
+    DATA = "data"  # keyless
+    ACCOUNT = "account"  # private streams and reads
+    ORDERS = "orders"
+
+    @property
+    def is_private(self) -> bool:
+        """Say whether it needs keys."""
+        return self is not Role.DATA
+
+
+class Line:
+    """All that one client does with one venue in one role."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        settings: Settings,
+        *,
+        role: Role,
+        credentials: Credentials | None = None,
+        log: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        if role.is_private and credentials is None:
+            raise ValueError(f"a line for {role.value} needs credentials")
+        self.profile = profile
+        self.settings = settings
+        self.role = role
+        self.symbols = Symbols(())
+        self.bad_frames = 0
+        self.last_frame = clock()
+        self._secrets = credentials.secrets if credentials else ()
+        self._credentials = credentials.parts if credentials and role.is_private else {}
+        self._log = log
+        self._clock = clock
+        self._wall_ms = wall_ms
+        self._taps: list[Callable[[str, Frame], None]] = []
+        self._channels: list[Channel] = []
+        self._exchange: Any = None
+        orders = role is Role.ORDERS
+        self._lane = Lane(
+            per_sec=profile.budget.orders_per_sec if orders else profile.budget.data_per_sec,
+            burst=profile.budget.burst,
+            clock=clock,
+        )
+
+    # ---- life ----
+
+    async def open(self) -> None:
+        """Make the ccxt object; nothing is sent."""
+        kind: Any = type("Guarded", (Guard, getattr(ccxt.pro, self.profile.ccxt_id)), {})
+        exchange: Any = kind(
+            {
+                **self._credentials,
+                "number": str,  # exact from the venue's text to Decimal
+                "enableRateLimit": True,  # of websocket messages; requests go through our lane
+                "timeout": int(self.settings.deadline_secs * 1000),
+                "options": {**self.profile.options, "maxRetriesOnFailure": 0},
+            }
+        )
+        exchange.watchman = self
+        if self.settings.demo:
+            self._enter_demo(exchange)
+        if self.settings.endpoint is not None:
+            redirect(exchange, self.settings.endpoint)
+        self._exchange = exchange
+
+    async def close(self) -> None:
+        """Close every connection."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            await exchange.close()
+
+    def _enter_demo(self, exchange: Any) -> None:
+        demo = self.profile.demo
+        if demo is None:
+            raise ValueError(f"{self.profile.key} has no demo: set demo=False")
+        if demo.get("sandbox"):
+            exchange.set_sandbox_mode(True)
+
+    # ---- markets ----
+
+    async def load_markets(self) -> tuple[MarketRow, ...]:
+        """Ask for all markets of the venue and keep those of the profile's product."""
+        deadline = 3 * self.settings.deadline_secs  # it is many requests, and large ones
+        markets = await self.ask("load_markets", True, deadline_secs=deadline)
+        rows: list[MarketRow] = []
+        for market in markets.values():
+            if not _is_of(market, self.profile.product):
+                continue
+            try:
+                rows.append(market_row(market, self.profile))
+            except Unreadable as e:
+                self._log(f"{self.profile.key} left a market out: {e}")
+        self.symbols = Symbols(rows)
+        return tuple(self.symbols)
+
+    async def adopt(self, other: "Line") -> None:
+        """Take another line's markets, so that keys are never used to load them."""
+        self._exchange.set_markets(other._exchange.markets, other._exchange.currencies)
+        await self._exchange.load_markets()  # ccxt's own bookkeeping; nothing is sent
+        self.symbols = other.symbols
+
+    # ---- requests ----
+
+    async def ask(
+        self,
+        method: str,
+        *args: object,
+        urgency: Urgency = Urgency.NORMAL,
+        wrote: bool = False,
+        deadline_secs: float | None = None,
+    ) -> Any:
+        """Make one ccxt call, once.
+
+        Raises kinds of VenueError only; Throttled if it never left the queue. A cancellation
+        passes.
+        """
+        deadline = deadline_secs or self.settings.deadline_secs
+        try:
+            async with asyncio.timeout(deadline):
+                await self._lane.enter(urgency)
+        except TimeoutError:
+            raise Throttled(
+                f"{method} was not sent: {self._lane.waiting} requests waited {deadline} s before"
+            ) from None
+        try:
+            async with asyncio.timeout(deadline):
+                return await self.call(method, *args)
+        except TimeoutError:
+            raise Unknown(f"{method}: no answer within {deadline} s") from None
+        except Exception as e:  # whatever it was, it is judged, and told without keys
+            raise self._judged(e, wrote=wrote) from None
+
+    async def call(self, method: str, *args: object) -> Any:
+        """Make one ccxt call without a lane; for channels, which send no requests."""
+        if self._exchange is None:
+            raise Unknown(f"{method} was not sent: the line to {self.profile.key} is closed")
+        return await getattr(self._exchange, method)(*args)
+
+    async def clock_offset_ms(self) -> int:
+        """Measure how far the venue's clock is ahead of ours."""
+        sent = self._wall_ms()
+        venue = await self.ask("fetch_time")
+        return int(venue) - (sent + self._wall_ms()) // 2
+
+    def offers(self, method: str) -> bool:
+        """Say whether ccxt has a call for this venue."""
+        return bool(self._exchange.has.get(_camel(method)))
+
+    @property
+    def timeframes(self) -> frozenset[str]:
+        """List the timeframes of bars that ccxt knows for this venue."""
+        return frozenset(self._exchange.timeframes or ())
+
+    def tell(self, e: BaseException) -> str:
+        """Say what went wrong without keys, tokens or signatures."""
+        text = f"{type(e).__name__}: {_QUERY.sub('?…', str(e))}"
+        return redact(text, self._secrets)
+
+    def _judged(self, e: Exception, *, wrote: bool) -> VenueError:
+        error = e if isinstance(e, VenueError) else classify(e, self.profile, wrote=wrote)
+        if isinstance(error, Throttled):
+            self._lane.hold(_THROTTLED_SECS)
+        message = redact(_QUERY.sub("?…", str(error)), self._secrets)
+        return type(error)(message, code=error.code)
+
+    # ---- streams ----
+
+    def channel(self, method: str, *args: object) -> Channel:
+        """Open one subscription; whoever opens it owns it and forgets it in the end."""
+        channel = Channel(self, method, args)
+        self._channels.append(channel)
+        return channel
+
+    async def next_value(self, method: str, *args: object) -> Any:
+        """Await one value of a stream; ccxt's own way to start a book afresh is not news."""
+        while True:
+            try:
+                return await self.call(method, *args)
+            except ccxt.UnsubscribeError:
+                continue
+
+    def drop(self, client: Any, reason: str) -> None:
+        """End a connection, so that everything on it dials and subscribes again."""
+        if self.holds(client):
+            client.on_error(ccxt.NetworkError(reason))
+
+    async def forget(self, channel: object) -> None:
+        """Stop looking after a subscription, and ask the venue to stop sending where one can."""
+        for known in [each for each in self._channels if each is channel]:
+            self._channels.remove(known)
+            await self._unsubscribe(known)
+
+    async def _unsubscribe(self, channel: Channel) -> None:
+        if self._exchange is None or not channel.is_subscribed:
+            return
+        try:
+            async with asyncio.timeout(self.settings.deadline_secs):
+                await self.call(f"un_{channel.method}", *channel.names, channel.limits)
+        except (TimeoutError, AttributeError, ccxt.BaseError):
+            return  # not every venue can; what still comes is not listened to
+
+    def watch(self, method: str, *args: object) -> Awaitable[Any]:
+        """Await one value of a stream, without a channel of its own."""
+        return self.next_value(method, *args)
+
+    def tap(self, listener: Callable[[str, Frame], None]) -> None:
+        """Show somebody every decoded frame before ccxt changes anything by it."""
+        self._taps.append(listener)
+
+    def forget_book(self, symbol: str) -> None:
+        """Drop ccxt's book, or the next snapshot would be merged into a stale one."""
+        if self._exchange is not None:
+            self._exchange.orderbooks.pop(symbol, None)
+
+    def holds(self, client: Any) -> bool:
+        """Say whether a websocket is still in use."""
+        return self._exchange is not None and self._exchange.clients.get(client.url) is client
+
+    # ---- what the guard tells ----
+
+    def heard(self, client: Any, frame: Frame) -> None:
+        """Show a frame to the channels that wait for a yes, and to the taps."""
+        self.last_frame = self._clock()
+        for channel in self._channels:
+            channel.heard(client, frame)
+        for listener in self._taps:
+            try:
+                listener(client.url, frame)
+            except Exception as e:  # one listener must not deafen the others
+                self._log(f"{self.profile.key} frame not understood: {self.tell(e)}")
+
+    def bad_frame(self, client: Any, frame: Frame, e: Exception) -> None:
+        """Count a frame that ccxt could not digest, and tell the subscription it is about."""
+        self.bad_frames += 1
+        self._log(f"{self.profile.key} frame left out: {self.tell(e)}")
+        for channel in self._channels:
+            if channel.refused(client, frame, e):
+                return
+
+    def subscribes(
+        self, client: Any, hashes: Iterable[str], sent: Frame, subscriptions: Iterable[str]
+    ) -> None:
+        """Tell the running channel what ccxt subscribes for it."""
+        channel = running_channel()
+        if channel is not None:
+            channel.subscribing(client, hashes, sent, subscriptions)
+
+    def lost(self, client: Any) -> None:
+        """Forget what ccxt remembers of a connection that is gone."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        for name in self.profile.session_options:
+            exchange.options[name] = {}
+
+    def unusable(self, url: str, answer: object) -> Exception:
+        """Build the error for an answer that is not the venue's."""
+        kind = "an empty object" if answer == {} else "no JSON"
+        e: Exception = ccxt.BadResponse(f"{_QUERY.sub('', url)} answered with {kind}")
+        return e
+
+
+def _is_of(market: Any, product: Product) -> bool:
+    match product:
+        case Product.SPOT:
+            return bool(market["spot"])
+        case Product.LINEAR:
+            return bool(market["swap"]) and bool(market["linear"])
+
+
+def _camel(method: str) -> str:
+    head, *tail = method.split("_")
+    words = (word.upper() if word in ("ohlcv",) else word.capitalize() for word in tail)
+    return head + "".join(words)

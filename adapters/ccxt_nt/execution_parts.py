@@ -1,0 +1,163 @@
+"""The parts of an execution client, put together around one account."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from ccxt_nt.acts import Acts, Office
+from ccxt_nt.cases import Cases
+from ccxt_nt.client import Line
+from ccxt_nt.desk import Desk, Terms
+from ccxt_nt.errors import Unauthorised, Unsupported, VenueError
+from ccxt_nt.execution_scribe import Scribe
+from ccxt_nt.fetching import Fetcher
+from ccxt_nt.health import HealthBoard
+from ccxt_nt.ids import codec
+from ccxt_nt.inquiry import Inquiry
+from ccxt_nt.resolver import Patience, Resolver
+from ccxt_nt.streams import Backoff
+from ccxt_nt.watching import Ears, Watching
+
+_ATTEMPTS: Final = 6
+_TICK_SECS: Final = 0.1  # how often it is looked whether time made something due
+
+
+@dataclass(slots=True, kw_only=True)
+class Tools:
+    """What every part works with."""
+
+    rng: Random
+    note: Callable[[str], None]
+    scribe: Scribe
+    board: HealthBoard
+    ears: Ears
+    secs: Callable[[], float] = time.monotonic
+    offset_ms: int = 0  # the venue's clock minus ours
+
+    def now_ms(self) -> int:
+        """Tell the venue's time."""
+        return time.time_ns() // 1_000_000 + self.offset_ms
+
+
+class Parts:
+    """Cases, and those who act on them; made before the lines are open, used after."""
+
+    def __init__(self, account: Line, orders: Line, tools: Tools, *, settle_secs: float) -> None:
+        row = account.profile
+        self._tools = tools
+        self.codec = codec(row.codec)
+        self.desk = Desk(row, orders)
+        self.inquiry = Inquiry(row, account, now_ms=tools.now_ms)
+        self.cases = Cases(
+            row,
+            self.codec,
+            say=tools.scribe.say,
+            announce=tools.scribe.announce,
+            on_ghost=lambda case: self.spawn(self.acts.cancel(case), f"bury {case.ticket.symbol}"),
+            on_want=lambda: self.fetcher.want(),
+            note=tools.note,
+            secs=tools.secs,
+            rng=tools.rng,
+        )
+        self.fetcher = Fetcher(
+            self.cases,
+            self.inquiry,
+            rng=tools.rng,
+            note=tools.note,
+            on_orphan=tools.scribe.announce_fill,
+        )
+        self.acts = Acts(self._office(settle_secs))
+        self.watching = Watching(
+            account,
+            self.cases,
+            self.inquiry,
+            tools.board,
+            tools.ears,
+            rng=tools.rng,
+            now_ms=tools.now_ms,
+            secs=tools.secs,
+            every_secs=account.settings.reconcile_secs,
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lasting: list[asyncio.Task[None]] = []
+
+    def _office(self, settle_secs: float) -> Office:
+        tools = self._tools
+        return Office(
+            desk=self.desk,
+            inquiry=self.inquiry,
+            resolver=Resolver(
+                self.inquiry, secs=tools.secs, sleep=asyncio.sleep, rng=tools.rng, note=tools.note
+            ),
+            cases=self.cases,
+            patience=Patience(settle_secs=settle_secs),
+            secs=tools.secs,
+            sleep=asyncio.sleep,
+            rng=tools.rng,
+            note=tools.note,
+        )
+
+    # ---- life ----
+
+    async def start(self, symbols: tuple[str, ...], terms: Terms) -> None:
+        """Begin to watch; returns once the account was seen whole."""
+        self.desk.terms = terms
+        self._lasting = [
+            asyncio.create_task(self.fetcher.run(), name="fetch fills"),
+            asyncio.create_task(self._tick(), name="tick"),
+        ]
+        await self.watching.start(symbols)
+
+    async def stop(self, *, patience_secs: float) -> None:
+        """Let acts under way end, then end everything."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience_secs)
+        for case in self.cases:
+            if case.is_sent and not case.told.closed and not case.ledger.legs:
+                self._tools.note(f"{case.client_order_id}: stopped before its outcome was known")
+        ending = [*self._tasks, *self._lasting]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        await self.watching.stop()
+
+    def spawn(self, act: Awaitable[None], name: str) -> None:
+        """Carry something out beside everything else; what it raises is noted."""
+        task = asyncio.create_task(self._guard(act, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, act: Awaitable[None], name: str) -> None:
+        try:
+            await act
+        except VenueError as e:
+            self._tools.note(f"{name}: {e}")
+        except Exception as e:  # an act that fails must not fail silently
+            self._tools.note(f"{name} failed for a reason of ours: {type(e).__name__}: {e}")
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECS)
+            self.cases.advance()
+
+
+async def persist(
+    attempt: Callable[[], Awaitable[None]], *, rng: Random, note: Callable[[str], None]
+) -> None:
+    """Try for a while: a venue that is down for a moment must not keep a node from starting."""
+    backoff = Backoff(rng=rng, first_secs=0.5, most_secs=10.0)
+    for left in range(_ATTEMPTS - 1, -1, -1):
+        try:
+            await attempt()
+        except (Unauthorised, Unsupported):
+            raise
+        except VenueError as e:
+            if left == 0:
+                raise
+            note(f"connecting failed, trying again: {e}")
+            await asyncio.sleep(backoff.next_secs())
+        else:
+            return

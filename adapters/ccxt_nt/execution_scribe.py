@@ -1,0 +1,164 @@
+"""Write to the engine what became of its orders, in its own events."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nautilus_trader.live.clients import ExecutionClient
+from nautilus_trader.model import (
+    ClientOrderId,
+    Currency,
+    OrderStatus,
+    TradeId,
+    VenueOrderId,
+)
+
+from ccxt_nt.cases import Case
+from ccxt_nt.conversion import Instrument, price, quantity
+from ccxt_nt.reports import commission, fill_report, liquidity, order_report
+from ccxt_nt.story import (
+    Accepted,
+    Canceled,
+    CancelRefused,
+    ChangeRefused,
+    Expired,
+    Filled,
+    Rejected,
+    Saying,
+    Triggered,
+    Updated,
+)
+from ccxt_nt.values import FillRow, OrderRow
+
+# `Any` in this module: the engine's stubs have no common type of orders
+
+
+class Scribe:
+    """Turns sayings into events of one execution client."""
+
+    def __init__(
+        self,
+        client: ExecutionClient,
+        *,
+        instrument: Callable[[str], Instrument],
+        note: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._instrument = instrument
+        self._note = note
+
+    def order(self, client_order_id: str) -> Any:
+        """Find an order in the engine's cache; None where it has none."""
+        return self._client.cache.order(ClientOrderId(client_order_id))
+
+    def is_dead(self, client_order_id: str) -> bool:
+        """Say whether the engine gave up on an order, and would not hear of it any more."""
+        order = self.order(client_order_id)
+        return order is not None and order.status in (OrderStatus.REJECTED, OrderStatus.DENIED)
+
+    def say(self, case: Case, saying: Saying) -> None:
+        """Write one event."""
+        order = self.order(case.client_order_id)
+        if order is None:
+            self._note(f"{case.client_order_id}: the engine does not know it: {saying}")
+            return
+        self._write(case, order, saying)
+
+    def _write(self, case: Case, order: Any, saying: Saying) -> None:  # noqa: C901 - a closed set
+        client, now = self._client, self._client.clock.timestamp_ns()
+        row = None if case.ledger.current is None else case.ledger.current.last
+        at = now if row is None else row.updated_ns
+        venue_id = _venue_id(case)
+        match saying:
+            case Accepted(venue_order_id=accepted_as):
+                since = now if row is None else row.created_ns
+                client.generate_order_accepted(order, VenueOrderId(accepted_as), since)
+            case Triggered(venue_order_id=fired_as):
+                client.generate_order_triggered(order, VenueOrderId(fired_as), at)
+            case Updated():
+                self._update(order, case, saying, at)
+            case Filled(fill=fill):
+                self._fill(order, case, fill)
+            case Canceled():
+                client.generate_order_canceled(order, venue_id, at)
+            case Expired():
+                client.generate_order_expired(order, venue_id, at)
+            case Rejected(reason=reason, would_take=would_take):
+                client.generate_order_rejected(order, reason, now, would_take)
+            case CancelRefused(reason=reason):
+                client.generate_order_cancel_rejected(order, venue_id, reason, now)
+            case ChangeRefused(reason=reason):
+                client.generate_order_modify_rejected(order, venue_id, reason, now)
+
+    def _update(self, order: Any, case: Case, saying: Updated, at: int) -> None:
+        of = self._instrument(case.ticket.symbol)
+        digits = of.price_precision
+        has_price = getattr(order, "has_price", False)  # market orders have no such word
+        has_trigger = getattr(order, "has_trigger_price", False)
+        self._client.generate_order_updated(
+            order,
+            VenueOrderId(saying.venue_order_id),
+            quantity(saying.quantity, of.size_precision),
+            price(saying.price, digits) if has_price and saying.price is not None else None,
+            price(saying.trigger_price, digits)
+            if has_trigger and saying.trigger_price is not None
+            else None,
+            None,
+            at,
+        )
+
+    def _fill(self, order: Any, case: Case, fill: FillRow) -> None:
+        of = self._instrument(case.ticket.symbol)
+        self._client.generate_order_filled(
+            order,
+            VenueOrderId(fill.venue_order_id),
+            None,
+            TradeId(fill.trade_id),
+            quantity(fill.quantity, of.size_precision),
+            price(fill.price, of.price_precision),
+            Currency.from_str(of.quote_currency.code),
+            commission(fill, of),
+            liquidity(fill),
+            fill.ts_event,
+        )
+
+    # ---- orders of others ----
+
+    def announce(self, case: Case, row: OrderRow) -> None:
+        """Report an order that the engine does not know; its fills follow as events."""
+        client = self._client
+        own_id = case.client_order_id
+        report = order_report(
+            _as_open(row),
+            self._instrument(row.symbol),
+            account_id=client.account_id,
+            client_order_id=None if own_id == row.venue_order_id else own_id,
+            fills=(),
+            ts_init=client.clock.timestamp_ns(),
+        )
+        client._handle_report(report)  # the engine's own name for its adapters' way in
+
+    def announce_fill(self, fill: FillRow) -> None:
+        """Report a fill of an order that the venue itself no longer knows."""
+        client = self._client
+        report = fill_report(
+            fill,
+            self._instrument(fill.symbol),
+            account_id=client.account_id,
+            client_order_id=None,
+            ts_init=client.clock.timestamp_ns(),
+        )
+        client._handle_report(report)
+
+
+def _venue_id(case: Case) -> VenueOrderId | None:
+    found = case.told.venue_order_id or case.ledger.venue_order_id
+    return None if found is None else VenueOrderId(found)
+
+
+def _as_open(row: OrderRow) -> OrderRow:
+    """Show an order as it began: what became of it is told in events."""
+    from dataclasses import replace
+
+    from ccxt_nt.values import OrderStatus as VenueStatus
+
+    return replace(row, status=VenueStatus.OPEN)

@@ -1,0 +1,106 @@
+"""What the feeds of a data client share: a line, a clock, a way out, a board."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol
+
+from ccxt_nt.client import Line
+from ccxt_nt.health import HealthBoard
+from ccxt_nt.streams import Backoff, Care, Stream
+from ccxt_nt.values import Health
+
+# `Any` in this module: ccxt's answers have no types
+
+_FIRST_COMPLAINTS = 3  # that are logged of one stream; later ones only at powers of two
+
+
+class Feed(Protocol):
+    """Something that brings one kind of data of one instrument."""
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+
+    async def stop(self) -> None:
+        """End, and wait until it ended."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Station:
+    """What every feed works with; `emit` takes the engine's types."""
+
+    line: Line
+    emit: Callable[[object], None]
+    now_ns: Callable[[], int]
+    board: HealthBoard
+    log: Callable[[str], None]
+    rng: Random
+    offset_ms: int = 0  # venue's clock minus ours
+
+    @property
+    def venue_ns(self) -> int:
+        """Tell the venue's time."""
+        return self.now_ns() + self.offset_ms * 1_000_000
+
+    def stream(
+        self,
+        method: str,
+        *args: object,
+        sink: Callable[[Any], None],
+        copy: Callable[[Any], Any] = lambda answer: answer,
+        on_gap: Callable[[], None] = lambda: None,
+        on_live: Callable[[], None] = lambda: None,
+        prepare: Callable[[Stream], None] = lambda stream: None,
+        on_bad: Callable[[Exception], None] = lambda e: None,
+        care: Care | None = None,
+    ) -> Stream:
+        """Make a stream that notes on the board how it is; the sink must read at once."""
+        channel = self.line.channel(method, *args)
+        complaints = Complaints(f"{self.line.profile.key} {channel.name}", self.log)
+
+        def lost(reason: str) -> None:
+            self.board.set(channel.name, Health.DEGRADED, reason)
+            on_gap()
+
+        def live() -> None:
+            self.board.set(channel.name, Health.HEALTHY)
+            on_live()
+
+        def bad(e: Exception) -> None:
+            complaints.add(self.line.tell(e))
+            on_bad(e)
+
+        stream = Stream(
+            channel,
+            sink=sink,
+            copy=copy,
+            backoff=Backoff(rng=self.rng),
+            on_gap=lost,
+            on_live=live,
+            on_bad=bad,
+            prepare=lambda: prepare(stream),
+            care=care,
+            tell=self.line.tell,
+        )
+        return stream
+
+    async def close(self, stream: Stream) -> None:
+        """End a stream and forget all about it; the venue is asked to stop sending."""
+        await stream.stop()
+        await self.line.forget(stream.channel)
+        self.board.remove(stream.name)
+
+
+class Complaints:
+    """A log that does not drown: each of the first few, then ever fewer."""
+
+    def __init__(self, about: str, log: Callable[[str], None]) -> None:
+        self._about = about
+        self._log = log
+        self.count = 0
+
+    def add(self, text: str) -> None:
+        """Note one more, and say so if it is time."""
+        self.count += 1
+        if self.count <= _FIRST_COMPLAINTS or self.count & (self.count - 1) == 0:
+            self._log(f"{self._about}: left out (no. {self.count}): {text}")

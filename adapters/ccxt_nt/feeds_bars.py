@@ -1,0 +1,153 @@
+"""Closed bars of one instrument and interval: pushed where whole, else from the history."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from nautilus_trader.model import BarType
+
+from ccxt_nt import conversion, parsing
+from ccxt_nt.bars import BarKeeper
+from ccxt_nt.conversion import Instrument
+from ccxt_nt.errors import VenueError
+from ccxt_nt.feeds import Station
+from ccxt_nt.lanes import Urgency
+from ccxt_nt.parsing import Unreadable
+from ccxt_nt.values import BarRow, MarketRow
+
+# `Any` in this module: ccxt's answers have no types
+
+_NS: Final = 1_000_000_000
+_RETRY_NS: Final = 2 * _NS
+_MS: Final = 1_000_000
+
+
+class BarFeed:
+    """The bars of one type, each told once, in order, after its close."""
+
+    def __init__(
+        self,
+        station: Station,
+        market: MarketRow,
+        instrument: Instrument,
+        *,
+        bar_type: BarType,
+        timeframe: str,
+    ) -> None:
+        profile = station.line.profile
+        self._station = station
+        self._market = market
+        self._instrument = instrument
+        self._bar_type = bar_type
+        self._timeframe = timeframe
+        self._interval_ns = int(bar_type.spec.get_interval_ns())
+        self._was_lost = False
+        self._woken = asyncio.Event()
+        self._asking: asyncio.Task[None] | None = None
+        self._keeper = BarKeeper(
+            interval_ns=self._interval_ns,
+            confirm_ns=int(profile.bar_confirm_secs * _NS),
+            now_ns=station.venue_ns,
+            trusts_stream=not profile.bar_volume_in_quote,
+        )
+        self._stream = station.stream(
+            "watch_ohlcv",
+            market.symbol,
+            timeframe,
+            sink=self._take,
+            on_gap=self._lose,
+            on_live=self._recover,
+        )
+
+    def start(self) -> None:
+        """Subscribe, and begin to watch the clock."""
+        self._stream.start()
+        self._asking = asyncio.create_task(self._ask_when_due(), name=f"ask {self._stream.name}")
+
+    async def stop(self) -> None:
+        """Unsubscribe."""
+        if self._asking is not None:
+            self._asking.cancel()
+        await self._station.close(self._stream)
+
+    def _take(self, bars: Sequence[Any]) -> None:
+        fault: Unreadable | None = None
+        for each in bars:
+            try:
+                self._emit(self._keeper.hear(parsing.bar_row(each, self._market)))
+            except Unreadable as e:
+                fault = e
+        if fault is not None:
+            raise fault
+
+    def _lose(self) -> None:
+        self._was_lost = True
+        self._keeper.gap(now_ns=self._station.venue_ns)
+
+    def _recover(self) -> None:
+        if self._was_lost:
+            self._was_lost = False
+            self._keeper.gap(now_ns=self._station.venue_ns)
+            self._keeper.ask_now(now_ns=self._station.venue_ns)
+            self._woken.set()
+
+    async def _ask_when_due(self) -> None:
+        while True:
+            secs = (self._keeper.ask_ns - self._station.venue_ns) / _NS
+            if secs > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(secs):
+                        await self._woken.wait()
+                self._woken.clear()
+                continue
+            await self._ask()
+
+    async def _ask(self) -> None:
+        station, keeper = self._station, self._keeper
+        try:
+            rows = await fetch_bars(
+                station,
+                self._market,
+                self._timeframe,
+                since_ns=keeper.since_ns,
+                limit=station.line.profile.paging.bars,
+            )
+        except VenueError as e:
+            station.log(f"{self._stream.name}: bars could not be asked for: {e}")
+            keeper.failed(now_ns=station.venue_ns, retry_ns=_RETRY_NS)
+            return
+        self._emit(keeper.asked(rows, now_ns=station.venue_ns))
+
+    def _emit(self, rows: Iterable[BarRow]) -> None:
+        for row in rows:
+            self._station.emit(
+                conversion.bar(
+                    row,
+                    self._bar_type,
+                    self._instrument,
+                    interval_ns=self._interval_ns,
+                    ts_init=self._station.now_ns(),
+                )
+            )
+
+
+async def fetch_bars(
+    station: Station,
+    market: MarketRow,
+    timeframe: str,
+    *,
+    since_ns: int | None,
+    limit: int,
+    urgency: Urgency = Urgency.NORMAL,
+) -> list[BarRow]:
+    """Ask for one page of bars, oldest first; what cannot be read is left out."""
+    since_ms = None if since_ns is None else since_ns // _MS
+    answer = await station.line.ask(
+        "fetch_ohlcv", market.symbol, timeframe, since_ms, limit, urgency=urgency
+    )
+    rows: list[BarRow] = []
+    for each in answer if isinstance(answer, list) else ():
+        with suppress(Unreadable):
+            rows.append(parsing.bar_row(each, market))
+    return sorted(rows, key=lambda row: row.open_ns)

@@ -1,0 +1,153 @@
+"""The book of one instrument, as deltas, as depth, as quotes, whatever is asked for."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from nautilus_trader.model import OrderBookDepth, QuoteTick
+
+from ccxt_nt import conversion, parsing
+from ccxt_nt.bookkeeping import BookKeeper
+from ccxt_nt.bookreading import RawBook, exact_row, exact_update, read_book
+from ccxt_nt.conversion import Instrument
+from ccxt_nt.feeds import Station
+from ccxt_nt.lanes import Urgency
+from ccxt_nt.profiles import Profile
+from ccxt_nt.streams import Care, Stream
+from ccxt_nt.values import BookRow, MarketRow, QuoteRow
+
+# `Any` in this module: ccxt's answers have no types
+
+
+class BookOutput(Enum):
+    """What a book is turned into."""
+
+    DELTAS = "deltas"
+    DEPTH = "depth"
+    QUOTES = "quotes"  # where the venue has no stream of quotes
+
+
+class BookFeed:
+    """One subscription to a book, and everything that is made of it.
+
+    A book that cannot be true, or that lost an update, is thrown away: the connection is dropped,
+    and the next one begins with a snapshot.
+    """
+
+    def __init__(
+        self, station: Station, market: MarketRow, instrument: Instrument, *, depth: int
+    ) -> None:
+        self.depth = depth
+        self.market = market
+        self.outputs: set[BookOutput] = set()
+        self._station = station
+        self._instrument = instrument
+        self._keeper: BookKeeper[float] = BookKeeper(depth)
+        self._raw: RawBook | None = None
+        self._quote: QuoteTick | None = None
+        profile = station.line.profile
+        self._stream = station.stream(
+            "watch_order_book",
+            market.symbol,
+            subscribed_depth(profile, depth),
+            sink=self._take,
+            on_gap=self.restart,
+            on_bad=lambda e: self._hang_up(station.line.tell(e)),
+            prepare=self._prepare,
+            care=Care(silent_secs=profile.staleness.book_secs, missed=self._missed),
+        )
+
+    def start(self) -> None:
+        """Subscribe."""
+        self._stream.start()
+
+    async def stop(self) -> None:
+        """Unsubscribe."""
+        await self._station.close(self._stream)
+        self._station.line.forget_book(self.market.symbol)
+
+    def restart(self) -> None:
+        """Begin the next update with a snapshot, as for a new subscriber."""
+        self._keeper.forget()
+        self._raw = None
+
+    def lost_updates(self) -> None:
+        """Learn that updates of this book never arrived."""
+        self._hang_up("updates were lost")
+
+    def _take(self, book: Mapping[str, Any]) -> None:
+        station = self._station
+        raw = read_book(
+            book, symbol=self.market.symbol, depth=self.depth, received_ns=station.venue_ns
+        )
+        update = self._keeper.absorb(raw)
+        if update is None:
+            return
+        self._raw = raw
+        ts_init = station.now_ns()
+        if BookOutput.DELTAS in self.outputs:
+            exact = exact_update(update)
+            station.emit(conversion.deltas(exact, self._instrument, ts_init=ts_init))
+        if BookOutput.DEPTH in self.outputs:
+            station.emit(self._depth_of(exact_row(raw), update.sequence, ts_init))
+        if BookOutput.QUOTES in self.outputs:
+            self._emit_quote(exact_row(replace(raw, bids=raw.bids[:1], asks=raw.asks[:1])), ts_init)
+
+    def _depth_of(self, row: BookRow, sequence: int, ts_init: int) -> OrderBookDepth:
+        return conversion.depth(row, self._instrument, sequence=sequence, ts_init=ts_init)
+
+    def _emit_quote(self, row: BookRow, ts_init: int) -> None:
+        if not row.bids or not row.asks:
+            return
+        top = QuoteRow(
+            symbol=row.symbol,
+            bid=row.bids[0][0],
+            ask=row.asks[0][0],
+            bid_quantity=row.bids[0][1],
+            ask_quantity=row.asks[0][1],
+            ts_event=row.ts_event,
+        )
+        quote = conversion.quote(top, self._instrument, ts_init=ts_init)
+        if self._quote is None or not conversion.is_same_quote(quote, self._quote):
+            self._quote = quote
+            self._station.emit(quote)
+
+    def _hang_up(self, reason: str) -> None:
+        self.restart()
+        self._stream.channel.hang_up(f"book of {self.market.symbol}: {reason}")
+
+    def _prepare(self, stream: Stream) -> None:
+        """Make sure that the next attempt begins with a snapshot of the venue's."""
+        if stream.channel.is_subscribed:
+            stream.channel.hang_up(f"book of {self.market.symbol} begins anew")
+        self._station.line.forget_book(self.market.symbol)
+
+    async def _missed(self) -> bool:
+        row, raw = await fetch_book(self._station, self.market, 1), self._raw
+        if raw is None:
+            return True
+        ours = exact_row(replace(raw, bids=raw.bids[:1], asks=raw.asks[:1]))
+        return (row.bids[:1], row.asks[:1]) != (ours.bids, ours.asks)
+
+
+async def fetch_book(station: Station, market: MarketRow, depth: int) -> BookRow:
+    """Ask for a book of at least so many levels, or as many as the venue gives."""
+    calls = station.line.profile.book_calls
+    levels = min((each for each in calls if each >= depth), default=max(calls))
+    answer = await station.line.ask(
+        "fetch_order_book", market.symbol, levels, urgency=Urgency.BACKGROUND
+    )
+    return parsing.book_row(answer, symbol=market.symbol, received_ns=station.venue_ns)
+
+
+def subscribed_depth(profile: Profile, depth: int) -> int | None:
+    """Choose the channel: whole books where they are deep enough, else the nearest; None: all."""
+    whole = profile.book_snapshots_depth
+    if whole is not None and depth <= whole:
+        return whole
+    if not profile.book_depths:
+        return None
+    return min(
+        (each for each in profile.book_depths if each >= depth), default=max(profile.book_depths)
+    )

@@ -1,0 +1,151 @@
+"""What we put around a ccxt class: no frame deafens a socket, every subscription is seen."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+
+# `Any` in this module: ccxt has no types, and frames are whatever a venue sent
+
+type Frame = Any
+
+
+class Watchman(Protocol):
+    """Who is told what happens inside a ccxt object."""
+
+    def heard(self, client: Any, frame: Frame) -> None:
+        """See a decoded frame before ccxt does."""
+
+    def bad_frame(self, client: Any, frame: Frame, e: Exception) -> None:
+        """Learn that ccxt could not digest a frame."""
+
+    def subscribes(
+        self, client: Any, hashes: Iterable[str], sent: Frame, subscriptions: Iterable[str]
+    ) -> None:
+        """Learn what the running watch call waits for; `sent` goes out if it is a new one."""
+
+    def lost(self, client: Any) -> None:
+        """Learn that a websocket is gone."""
+
+    def unusable(self, url: str, answer: object) -> Exception:
+        """Build the error for an answer that is not the venue's."""
+
+
+class Guard:
+    """What a ccxt.pro class is derived from, together with this: it reports to `watchman`."""
+
+    watchman: Watchman
+
+    def client(self, url: str) -> Any:
+        """Give the websocket client of a url, shielded once."""
+        ccxt: Any = super()
+        client = ccxt.client(url)
+        if not getattr(client, "is_shielded", False):
+            client.is_shielded = True
+            _shield(client, self.watchman)
+        return client
+
+    def handle_message(self, client: Any, message: Frame) -> None:
+        """Let the watchman see a frame first, and ccxt choke on it without consequences."""
+        ccxt: Any = super()
+        self.watchman.heard(client, message)
+        try:
+            ccxt.handle_message(client, message)
+        except Exception as e:  # a raise here would end ccxt's receive loop
+            self.watchman.bad_frame(client, message, e)
+
+    def watch(
+        self,
+        url: str,
+        message_hash: str,
+        message: Frame = None,
+        subscribe_hash: str | None = None,
+        subscription: Any = None,
+    ) -> Any:
+        """Tell the watchman which subscription the running call is about."""
+        ccxt: Any = super()
+        subscribed = [] if subscribe_hash is None else [subscribe_hash]
+        self.watchman.subscribes(self.client(url), [message_hash], message, subscribed)
+        return ccxt.watch(url, message_hash, message, subscribe_hash, subscription)
+
+    def watch_multiple(
+        self,
+        url: str,
+        message_hashes: list[str],
+        message: Frame = None,
+        subscribe_hashes: list[str] | None = None,
+        subscription: Any = None,
+    ) -> Any:
+        """Tell the watchman which subscriptions the running call is about."""
+        ccxt: Any = super()
+        self.watchman.subscribes(self.client(url), message_hashes, message, subscribe_hashes or [])
+        return ccxt.watch_multiple(url, message_hashes, message, subscribe_hashes, subscription)
+
+    def on_error(self, client: Any, error: Exception) -> None:
+        """Tell the watchman that a websocket failed."""
+        ccxt: Any = super()
+        ccxt.on_error(client, error)
+        self.watchman.lost(client)
+
+    def on_close(self, client: Any, error: Any) -> None:
+        """Tell the watchman that a websocket was closed."""
+        ccxt: Any = super()
+        ccxt.on_close(client, error)
+        self.watchman.lost(client)
+
+    async def throttle(self, cost: float | None = None) -> None:
+        """Wait for nothing: our own lanes decide who goes, and let the urgent overtake."""
+
+    async def fetch(
+        self, url: str, method: str = "GET", headers: Any = None, body: Any = None
+    ) -> Any:
+        """Refuse what no venue answers: pages, empty texts, empty objects."""
+        ccxt: Any = super()
+        answer = await ccxt.fetch(url, method, headers, body)
+        if not isinstance(answer, (dict, list)) or answer == {}:
+            raise self.watchman.unusable(url, answer)
+        return answer
+
+
+def _shield(client: Any, watchman: Watchman) -> None:
+    """Keep undecodable frames and failing reads from leaving a socket open but deaf."""
+    digest: Callable[[Any], None] = client.handle_message
+    read: Callable[[], Awaitable[Any]] = client.receive
+
+    def handle_message(message: Any) -> None:
+        try:
+            digest(message)
+        except Exception as e:  # a raise here would end ccxt's receive loop
+            watchman.bad_frame(client, getattr(message, "data", None), e)
+
+    async def receive() -> Any:
+        try:
+            return await read()
+        except Exception as e:
+            client.on_error(e)  # ccxt itself would only reject, and never dial again
+            raise
+
+    client.handle_message = handle_message
+    client.receive = receive
+
+
+def acknowledges(sent: Frame, heard: Frame) -> bool:
+    """Say whether a frame is the venue's yes to a subscription.
+
+    Three shapes are known: the id of the request comes back with an `ack` or a `subscribe`; or
+    the argument of the request comes back with a `subscribe`.
+    """
+    if not isinstance(sent, dict) or not isinstance(heard, dict) or heard.get("error"):
+        return False
+    word = heard.get("event") or heard.get("type")
+    if word not in ("subscribe", "ack"):
+        return False
+    if answers(sent, heard):
+        return True
+    arguments = sent.get("args")
+    return isinstance(arguments, list) and heard.get("arg") in arguments
+
+
+def answers(sent: Frame, heard: Frame) -> bool:
+    """Say whether a frame carries the id of a request."""
+    if not isinstance(sent, dict) or not isinstance(heard, dict) or sent.get("id") is None:
+        return False
+    return str(sent["id"]) == str(heard.get("id"))

@@ -1,0 +1,139 @@
+"""What a venue remembers: bars, trades and funding, page by page."""
+
+from typing import Any, Final
+
+from nautilus_trader.model import FundingRateUpdate
+
+from ccxt_nt import parsing
+from ccxt_nt.conversion import Instrument
+from ccxt_nt.feeds import Station
+from ccxt_nt.feeds_bars import fetch_bars
+from ccxt_nt.feeds_market import read_trades
+from ccxt_nt.lanes import Urgency
+from ccxt_nt.values import BarRow, MarketRow, TradeRow
+
+# `Any` in this module: ccxt's answers have no types
+
+_MS: Final = 1_000_000
+_MOST_PAGES: Final = 1_000
+
+
+class History:
+    """Questions about the past; every answer is oldest first and has each row once."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+
+    async def bars(
+        self,
+        market: MarketRow,
+        timeframe: str,
+        interval_ns: int,
+        *,
+        start_ns: int | None,
+        end_ns: int | None,
+        limit: int | None,
+    ) -> list[BarRow]:
+        """Fetch closed bars that open within [start, end); without a start, the last `limit`."""
+        page = self._station.line.profile.paging.bars
+        now_ns = self._station.venue_ns
+        end = min(end_ns or now_ns, now_ns // interval_ns * interval_ns)
+        since = start_ns
+        if since is None:
+            since = end - (limit or page) * interval_ns
+        since = -(-since // interval_ns) * interval_ns
+        found: dict[int, BarRow] = {}
+        for _ in range(_MOST_PAGES):
+            if since >= end:
+                break
+            size = min(page, (end - since) // interval_ns + 1)
+            rows = await fetch_bars(
+                self._station,
+                market,
+                timeframe,
+                since_ns=since,
+                limit=size,
+                urgency=Urgency.BACKGROUND,
+            )
+            fresh = [row for row in rows if since <= row.open_ns < end]
+            found |= {row.open_ns: row for row in fresh}
+            # An empty page may be a stretch without trades, or without a listing: look further
+            last = fresh[-1].open_ns + interval_ns if fresh else since + size * interval_ns
+            since = max(last, since + interval_ns)
+        rows = [found[key] for key in sorted(found)]
+        return rows[-limit:] if limit else rows
+
+    async def trades(
+        self, market: MarketRow, *, start_ns: int | None, end_ns: int | None, limit: int | None
+    ) -> list[TradeRow]:
+        """Fetch the trades of a window as far as the venue remembers; without a start, the last."""
+        page = self._station.line.profile.paging.trades
+        found: dict[str, TradeRow] = {}
+        since = start_ns
+        for _ in range(_MOST_PAGES):
+            rows = await self._trades_page(market, since, page)
+            fresh = [row for row in rows if row.trade_id not in found]
+            found |= {row.trade_id: row for row in fresh}
+            if since is None or not fresh or len(rows) < page:
+                break
+            since = max(row.ts_event for row in fresh)
+            if (end_ns is not None and since >= end_ns) or (limit and len(found) >= limit):
+                break
+        rows = sorted(found.values(), key=lambda row: row.ts_event)
+        inside = [
+            row
+            for row in rows
+            if (start_ns is None or row.ts_event >= start_ns)
+            and (end_ns is None or row.ts_event <= end_ns)
+        ]
+        if not limit:
+            return inside
+        return inside[:limit] if start_ns is not None else inside[-limit:]
+
+    async def _trades_page(
+        self, market: MarketRow, since_ns: int | None, limit: int
+    ) -> list[TradeRow]:
+        since_ms = None if since_ns is None else since_ns // _MS
+        answer = await self._station.line.ask(
+            "fetch_trades", market.symbol, since_ms, limit, urgency=Urgency.BACKGROUND
+        )
+        return read_trades(self._station, market, answer)
+
+    async def funding(
+        self,
+        market: MarketRow,
+        instrument: Instrument,
+        *,
+        start_ns: int | None,
+        end_ns: int | None,
+        limit: int | None,
+    ) -> list[FundingRateUpdate]:
+        """Fetch the funding rates that were paid."""
+        size = self._station.line.profile.paging.funding
+        found: dict[int, Any] = {}
+        since = start_ns
+        for _ in range(_MOST_PAGES):
+            answer = await self._station.line.ask(
+                "fetch_funding_rate_history",
+                market.symbol,
+                None if since is None else since // _MS,
+                min(limit or size, size),
+                urgency=Urgency.BACKGROUND,
+            )
+            rows = [parsing.mark_row(each, symbol=market.symbol) for each in answer]
+            fresh = [row for row in rows if row.ts_event not in found]
+            found |= {row.ts_event: row for row in fresh if row.funding_rate is not None}
+            if since is None or not fresh or len(rows) < size:
+                break
+            since = max(row.ts_event for row in fresh)
+        inside = [
+            row
+            for _, row in sorted(found.items())
+            if (start_ns is None or row.ts_event >= start_ns)
+            and (end_ns is None or row.ts_event <= end_ns)
+        ]
+        ts_init = self._station.now_ns()
+        return [
+            FundingRateUpdate(instrument.id, row.funding_rate, row.ts_event, ts_init)
+            for row in (inside[-limit:] if limit else inside)
+        ]

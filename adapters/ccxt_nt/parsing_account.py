@@ -1,0 +1,123 @@
+"""Fills, balances, positions: from ccxt's dictionaries to rows."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from ccxt_nt.parsing_fields import (
+    Raw,
+    Unreadable,
+    decimal,
+    expect_symbol,
+    first_time,
+    info,
+    mapping,
+    nanoseconds,
+    number,
+    optional_number,
+    optional_positive,
+    optional_text,
+    positive,
+    text,
+)
+from ccxt_nt.parsing_market import side
+from ccxt_nt.parsing_orders import client_id
+from ccxt_nt.profiles import Profile
+from ccxt_nt.values import BalanceRow, FillRow, PositionRow
+
+_NOT_CURRENCIES: Final = frozenset(
+    {"info", "free", "used", "total", "debt", "timestamp", "datetime"}
+)
+
+
+def fill_row(trade: object, profile: Profile, *, symbol: str | None = None) -> FillRow:
+    """Read one execution of our order."""
+    t = mapping(trade, "fill")
+    fee, currency = _fee(t)
+    return FillRow(
+        symbol=expect_symbol(t, symbol),
+        trade_id=text(t, "id"),
+        venue_order_id=text(t, "order"),
+        client_order_id=client_id(t),
+        side=side(t),
+        price=positive(t, "price"),
+        quantity=positive(t, "amount"),
+        is_maker=_is_maker(t),
+        fee=fee,
+        fee_currency=currency,
+        ts_event=nanoseconds(t.get("timestamp"), "timestamp"),
+    )
+
+
+def _is_maker(trade: Raw) -> bool | None:
+    told = optional_text(trade, "takerOrMaker")
+    if told is None:
+        return None
+    if told not in ("taker", "maker"):
+        raise Unreadable("takerOrMaker", told, "must be taker or maker")
+    return told == "maker"
+
+
+def _fee(trade: Raw) -> tuple[Decimal | None, str | None]:
+    """Read the fee of one currency; several are refused, for one row can carry one."""
+    told = [f for f in (trade.get("fees") or [trade.get("fee")]) if isinstance(f, Mapping)]
+    charged = [f for f in told if f.get("cost") is not None and f.get("currency")]
+    nonzero = [f for f in charged if number(f, "cost") != 0]
+    if len({text(f, "currency") for f in nonzero}) > 1:
+        raise Unreadable("fees", nonzero, "must be in one currency")
+    if nonzero:
+        return sum((number(f, "cost") for f in nonzero), Decimal(0)), text(nonzero[0], "currency")
+    if charged:
+        return number(charged[0], "cost"), text(charged[0], "currency")
+    return None, None
+
+
+def balance_rows(balance: object) -> tuple[BalanceRow, ...]:
+    """Read every currency of an account, in alphabetical order."""
+    b = mapping(balance, "balance")
+    rows = []
+    for currency in sorted(set(b) - _NOT_CURRENCIES):
+        account = mapping(b[currency], f"balance of {currency}")
+        rows.append(_balance(currency, account))
+    return tuple(rows)
+
+
+def _balance(currency: str, account: Raw) -> BalanceRow:
+    total, free = optional_number(account, "total"), optional_number(account, "free")
+    used = optional_number(account, "used")
+    if total is None and free is not None and used is not None:
+        total = free + used
+    if free is None and total is not None and used is not None:
+        free = total - used
+    if total is None or free is None:
+        raise Unreadable(f"balance of {currency}", dict(account), "must tell total and free")
+    return BalanceRow(currency=currency, total=total, free=free)
+
+
+def position_row(
+    position: object, *, symbol: str | None = None, received_ns: int | None = None
+) -> PositionRow:
+    """Read a net position in the venue's units; a flat one has quantity 0."""
+    p = mapping(position, "position")
+    contracts = abs(decimal(p.get("contracts") or 0, "contracts"))
+    held = optional_text(p, "side")
+    if contracts and held not in ("long", "short"):
+        raise Unreadable("side", held, "must be long or short")
+    margin = optional_text(p, "marginMode")
+    if margin not in (None, "cross", "isolated"):
+        raise Unreadable("marginMode", margin, "must be cross or isolated")
+    hedged = p.get("hedged")
+    return PositionRow(
+        symbol=expect_symbol(p, symbol),
+        quantity=-contracts if held == "short" else contracts,
+        entry_price=optional_positive(p, "entryPrice"),
+        leverage=optional_positive(p, "leverage"),
+        cross=None if margin is None else margin == "cross",
+        hedged=hedged if isinstance(hedged, bool) else None,
+        ts_event=first_time(
+            (p.get("lastUpdateTimestamp"), "lastUpdateTimestamp"),
+            (p.get("timestamp"), "timestamp"),
+            (info(p).get("uTime"), "uTime"),
+            received_ns=received_ns,
+        ),
+    )

@@ -1,0 +1,75 @@
+"""The instruments of one venue and product, as the engine knows them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nautilus_trader.live import InstrumentProviderConfig
+from nautilus_trader.live.providers import InstrumentProvider
+from nautilus_trader.model import InstrumentId, Venue
+
+from ccxt_nt.client import Line
+from ccxt_nt.conversion import Instrument, instrument
+from ccxt_nt.settings import Settings
+from ccxt_nt.symbols import instrument_name
+from ccxt_nt.values import MarketRow
+
+
+class CcxtInstrumentProvider(InstrumentProvider):
+    """Loads instruments through a line and remembers which market each of them is."""
+
+    def __init__(
+        self,
+        line: Line,
+        venue: Venue,
+        *,
+        settings: Settings,
+        now_ns: Any,  # a callable; the engine's base has no types here either
+        config: InstrumentProviderConfig | None = None,
+    ) -> None:
+        super().__init__(config)
+        self._line = line
+        self._venue = venue
+        self._settings = settings
+        self._now_ns = now_ns
+        self._markets: dict[InstrumentId, MarketRow] = {}
+        self._by_symbol: dict[str, Instrument] = {}
+
+    async def load_all_async(self, filters: dict[str, object] | None = None) -> None:
+        """Load what the settings name, or everything the venue lists for the product."""
+        rows = await self._line.load_markets()
+        self.fill(rows)
+
+    def fill(self, rows: Sequence[MarketRow]) -> None:
+        """Take markets that were loaded already; names that the venue does not list are refused."""
+        wanted = self._settings.instruments
+        if wanted is not None:
+            rows = [self._line.symbols.named(name) for name in wanted]
+        for row in rows:
+            leverage = self._settings.leverage.get(instrument_name(row))
+            made = instrument(row, self._venue, ts_init=self._now_ns(), leverage=leverage)
+            self.add(made)
+            self._markets[made.id] = row
+            self._by_symbol[row.symbol] = made
+
+    def market(self, instrument_id: InstrumentId) -> MarketRow:
+        """Tell which market an instrument is; ValueError where it was not loaded."""
+        if instrument_id not in self._markets:
+            raise ValueError(
+                f"instrument {instrument_id} is not loaded: add its name to `instruments`"
+            )
+        return self._markets[instrument_id]
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Tell which instrument a market is; ValueError where it was not loaded."""
+        if symbol not in self._by_symbol:
+            raise ValueError(f"symbol {symbol} is not loaded: add its name to `instruments`")
+        return self._by_symbol[symbol]
+
+    def knows(self, symbol: str) -> bool:
+        """Say whether a market was loaded."""
+        return symbol in self._by_symbol
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """List the markets that were loaded, as ccxt names them."""
+        return tuple(self._by_symbol)

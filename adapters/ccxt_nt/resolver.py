@@ -1,0 +1,156 @@
+"""Ask a venue what became of an order until the answer is definite."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Protocol
+
+from ccxt_nt.errors import Closed, Missing, Unknown, VenueError
+from ccxt_nt.inquiry import Listing, OrderKey
+from ccxt_nt.values import FillRow, OrderRow
+
+
+class Counter(Protocol):
+    """What a resolver asks of a desk."""
+
+    async def find(self, key: OrderKey) -> OrderRow:
+        """Ask for one order."""
+
+    async def open_orders(self, symbol: str) -> Listing:
+        """List one symbol's open orders, waiting ones included."""
+
+    async def recent_fills(self, symbol: str) -> tuple[FillRow, ...]:
+        """List one symbol's latest fills."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a venue is asked before "no such order" is believed."""
+
+    settle_secs: float = 15.0  # after which a request still under way would be refused as stale
+    looks: int = 3  # how many times each of the three questions must be answered with no
+    first_secs: float = 0.25  # between two looks; doubles
+    most_secs: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name in ("settle_secs", "first_secs", "most_secs"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, was {getattr(self, name)}")
+        if self.looks < 1:
+            raise ValueError(f"looks must be 1 or more, was {self.looks}")
+
+    def brief(self) -> "Patience":
+        """Believe sooner: the venue did answer, and not with a yes."""
+        return replace(self, settle_secs=min(self.settle_secs, 2.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The venue has it."""
+
+    row: OrderRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traded:
+    """The venue cannot name the order any more, but it filled."""
+
+    fills: tuple[FillRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """The venue never had it: asked in every way, often enough, late enough."""
+
+    looks: int
+    waited_secs: float
+
+
+type Outcome = Found | Traded | Absent
+
+
+class Resolver:
+    """One who asks; time, sleep and dice are handed in."""
+
+    def __init__(
+        self,
+        counter: Counter,
+        *,
+        secs: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
+        rng: Random,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._counter = counter
+        self._secs = secs
+        self._sleep = sleep
+        self._rng = rng
+        self._note = note
+
+    async def outcome(
+        self,
+        key: OrderKey,
+        *,
+        sent: float,
+        patience: Patience,
+        known: Callable[[], bool] = lambda: False,
+    ) -> Outcome | None:
+        """Find out what became of an order sent at `sent` (seconds of the given clock).
+
+        It takes as long as it takes: a venue that cannot be asked proves nothing. None if
+        `known` tells that somebody else found out.
+        """
+        looks, attempt = 0, 0
+        while not known():
+            try:
+                seen = await self._look(key)
+            except VenueError as e:
+                self._note(f"{key.client_id}: still unknown, the venue cannot be asked: {e}")
+            else:
+                if seen is not None:
+                    return seen
+                looks += 1
+                waited = self._secs() - sent
+                if looks >= patience.looks and waited >= patience.settle_secs and not known():
+                    return Absent(looks=looks, waited_secs=waited)
+            await self._pause(attempt, patience)
+            attempt += 1
+        return None
+
+    async def row(self, key: OrderKey, *, patience: Patience) -> OrderRow:
+        """Ask for an order that the venue had, until it answers.
+
+        Raises Missing or Closed when it knows it no more, said as often as patience wants.
+        """
+        looks, attempt = 0, 0
+        while True:
+            try:
+                return await self._counter.find(key)
+            except (Missing, Closed):
+                looks += 1
+                if looks >= patience.looks:
+                    raise
+            except VenueError as e:
+                self._note(f"{key.venue_order_id or key.client_id}: cannot be asked for: {e}")
+            await self._pause(attempt, patience)
+            attempt += 1
+
+    async def _look(self, key: OrderKey) -> Outcome | None:
+        """Ask in all three ways; None if each answered that there is no such order."""
+        try:
+            return Found(row=await self._counter.find(key))
+        except (Missing, Closed):
+            pass
+        listing = await self._counter.open_orders(key.symbol)
+        mine = [row for row in listing.rows if row.client_order_id == key.client_id]
+        if mine:
+            return Found(row=mine[0])
+        if listing.may_hide(key.client_id):
+            raise Unknown("the list of open orders is not complete")
+        fills = await self._counter.recent_fills(key.symbol)
+        traded = tuple(fill for fill in fills if fill.client_order_id == key.client_id)
+        return Traded(fills=traded) if traded else None
+
+    async def _pause(self, attempt: int, patience: Patience) -> None:
+        longest = min(patience.most_secs, patience.first_secs * 2.0 ** min(attempt, 20))
+        await self._sleep(longest * self._rng.uniform(0.5, 1.0))

@@ -1,0 +1,89 @@
+"""The names of instruments: what people write, what ccxt writes, what the venue writes."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ccxt_nt.values import MarketRow, Product
+
+_WORD: Final = re.compile(r"[!-~]+")  # visible ASCII
+_FORBIDDEN: Final = re.compile(r"[/:.\s]")
+
+
+def instrument_name(market: MarketRow) -> str:
+    """Name an instrument: BTCUSDT for spot, BTCUSDT-PERP for a linear perpetual."""
+    pair = f"{market.base}{market.quote}"
+    return pair if market.product is Product.SPOT else f"{pair}-PERP"
+
+
+class Symbols:
+    """All markets of one venue and product, found by any of their three names."""
+
+    __slots__ = ("_by_name", "_by_native", "_by_symbol", "refused")
+
+    def __init__(self, markets: Iterable[MarketRow]) -> None:
+        named: dict[str, list[MarketRow]] = defaultdict(list)
+        for market in markets:
+            named[instrument_name(market)].append(market)
+        refused = {
+            name: _complaint(name, rows)
+            for name, rows in named.items()
+            if len(rows) > 1 or not _can_be_named(name)
+        }
+        self.refused: Mapping[str, str] = MappingProxyType(refused)  # name -> one sentence
+        kept = [rows[0] for name, rows in named.items() if name not in refused]
+        self._by_name = {instrument_name(row): row for row in kept}
+        self._by_symbol = {row.symbol: row for row in kept}
+        self._by_native = {row.native_id: row for row in kept}
+        if not len(self._by_symbol) == len(self._by_native) == len(kept):
+            raise ValueError("markets of one venue and product must have distinct symbols and ids")
+
+    def __iter__(self) -> Iterator[MarketRow]:
+        return iter(self._by_symbol.values())
+
+    def __len__(self) -> int:
+        return len(self._by_symbol)
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._by_symbol
+
+    def market(self, symbol: str) -> MarketRow:
+        """Find a market by ccxt's symbol."""
+        if symbol not in self._by_symbol:
+            raise ValueError(f"symbol {symbol!r} is not listed here")
+        return self._by_symbol[symbol]
+
+    def named(self, name: str) -> MarketRow:
+        """Find a market by the instrument's name."""
+        if name in self.refused:
+            raise ValueError(self.refused[name])
+        if name not in self._by_name:
+            raise ValueError(f"instrument {name!r} is not listed here")
+        return self._by_name[name]
+
+    def native(self, native_id: str) -> MarketRow:
+        """Find a market by the venue's own id."""
+        if native_id not in self._by_native:
+            raise ValueError(f"native id {native_id!r} is not listed here")
+        return self._by_native[native_id]
+
+    def name(self, symbol: str) -> str:
+        """Turn ccxt's symbol into the instrument's name."""
+        return instrument_name(self.market(symbol))
+
+    def symbol(self, name: str) -> str:
+        """Turn the instrument's name into ccxt's symbol."""
+        return self.named(name).symbol
+
+
+def _can_be_named(name: str) -> bool:
+    return _WORD.fullmatch(name) is not None and _FORBIDDEN.search(name) is None
+
+
+def _complaint(name: str, rows: list[MarketRow]) -> str:
+    if len(rows) > 1:
+        symbols = " and ".join(sorted(row.symbol for row in rows))
+        return f"instrument {name!r} is ambiguous: {symbols} would both be called so"
+    return f"instrument {name!r} cannot be an engine symbol: plain ASCII without / : . is needed"

@@ -1,0 +1,1 @@
+"""NautilusTrader's own testing specifications, case by case, against the local exchange."""

@@ -1,0 +1,1 @@
+"""What ccxt sends for each call that the adapter makes, pinned."""

@@ -1,0 +1,212 @@
+"""A plain node on the local exchange, driven by a coroutine: the adapter's users, as a script."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nautilus_trader.common import Environment, LoggerConfig
+from nautilus_trader.live import LiveExecutionEngineConfig, LiveNode, LiveRiskEngineConfig
+from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId, TraderId
+from nautilus_trader.trading import Strategy, StrategyConfig
+
+from ccxt_nt.factories import execution_engine_config
+from ccxt_nt.names import clients_for
+from tests.venue.local import LocalVenue
+
+PATIENCE_SECS = 15.0
+
+type Script = Callable[["Desk"], Awaitable[None]]
+
+
+class ScriptedStrategy(Strategy):
+    """Remembers every event and every piece of data, and runs a script when it starts."""
+
+    def __new__(cls, script: Script, *, claims: Sequence[str] = ()) -> "ScriptedStrategy":
+        """Keep our own arguments away from the engine's constructor."""
+        config = StrategyConfig(
+            strategy_id=StrategyId("SCRIPT-001"),
+            external_order_instrument_ids=[InstrumentId.from_str(name) for name in claims] or None,
+        )
+        return super().__new__(cls, config)
+
+    def __init__(self, script: Script, *, claims: Sequence[str] = ()) -> None:
+        del claims  # the engine has them from __new__
+        self._script = script
+        self.seen: list[Any] = []  # events and data of many engine types, in order
+        self.changed = asyncio.Event()
+        self.outcome: BaseException | None = None
+        self.done = False
+        self.finish: Callable[[], None] = lambda: None
+
+    def on_start(self) -> None:
+        """Run the script beside the engine."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await self._script(Desk(self))
+            self.done = True
+        except BaseException as e:  # told to whoever started the node
+            self.outcome = e
+        finally:
+            self.finish()
+
+    def _note(self, item: Any) -> None:
+        self.seen.append(item)
+        self.changed.set()
+
+    def on_order_event(self, event: Any) -> None:
+        """Remember it."""
+        self._note(event)
+
+    def on_order_filled(self, event: Any) -> None:
+        """Remember it."""
+        self._note(event)
+
+    def on_order_canceled(self, event: Any) -> None:
+        """Remember it."""
+        self._note(event)
+
+    def on_position_event(self, event: Any) -> None:
+        """Remember it."""
+        self._note(event)
+
+    on_quote = on_trade = on_bar = on_book_deltas = on_book_depth = on_instrument = _note
+    on_mark_price = on_index_price = on_funding_rate = on_instrument_status = on_data = _note
+    on_historical_bars = on_historical_trades = on_historical_data = on_book = _note
+    on_historical_quotes = on_historical_funding_rates = on_historical_mark_prices = _note
+
+
+class Desk:
+    """What a script can do."""
+
+    def __init__(self, strategy: ScriptedStrategy) -> None:
+        self.strategy = strategy
+
+    @property
+    def seen(self) -> list[Any]:
+        """Show all that came in, oldest first."""
+        return self.strategy.seen
+
+    @property
+    def orders(self) -> Any:
+        """Make orders."""
+        return self.strategy.order_factory
+
+    def instrument(self, name: str) -> Any:
+        """Find an instrument by its id's text."""
+        return self.strategy.cache.instrument(InstrumentId.from_str(name))
+
+    def order(self, order: Any) -> Any:
+        """Look an order up as the engine knows it now."""
+        return self.strategy.cache.order(_id(order))
+
+    def events(self, order: Any) -> list[str]:
+        """Name the events of an order, oldest first."""
+        wanted = _id(order)
+        return [
+            type(item).__name__
+            for item in self.seen
+            if getattr(item, "client_order_id", None) == wanted
+        ]
+
+    def submit(self, order: Any) -> Any:
+        """Send an order."""
+        self.strategy.submit_order(order)
+        return order
+
+    async def until(self, test: Callable[[], Any], what: str, secs: float = PATIENCE_SECS) -> Any:
+        """Wait until something is so; raise TimeoutError saying what was waited for."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + secs
+        while not (value := test()):
+            left = deadline - loop.time()
+            if left <= 0:
+                raise TimeoutError(f"{what}: not within {secs} s")
+            self.strategy.changed.clear()
+            with contextlib.suppress(TimeoutError):
+                # The exchange's own state makes no event here, so look again now and then
+                await asyncio.wait_for(self.strategy.changed.wait(), min(left, 0.05))
+        return value
+
+    async def status(self, order: Any, *names: str, secs: float = PATIENCE_SECS) -> Any:
+        """Wait until an order has one of these statuses."""
+        return await self.until(
+            lambda: (found := self.order(order)) and found.status.name in names and found,
+            f"{_id(order)} {' or '.join(names)}",
+            secs,
+        )
+
+
+def _id(order: Any) -> ClientOrderId:
+    return order if isinstance(order, ClientOrderId) else order.client_order_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How a node is put up."""
+
+    product: str = "linear"
+    options: Mapping[str, object] = field(default_factory=dict)
+    execution: LiveExecutionEngineConfig | None = None
+    connect_secs: int = 20
+    post_stop_secs: int = 1  # the engine waits so long for answers after the strategies stopped
+    claims: Sequence[str] = ()  # instruments whose orders of before the start are the script's
+    prepare: Callable[[LiveNode], None] = lambda node: None  # adds what else shall run
+    log_level: str | None = os.environ.get("NODE_LOG")
+
+
+def run_script(venue: LocalVenue, dialect: str, script: Script, setup: Setup | None = None) -> None:
+    """Run a script on a node of its own in this process, and raise what it raised.
+
+    One node per process: the engine cannot be built a second time once it ran.
+    """
+    setup = setup or Setup()
+    strategy = ScriptedStrategy(script, claims=setup.claims)
+    with keys_in_environment(venue, dialect):
+        clients = clients_for(
+            dialect, product=setup.product, endpoint=venue.url, **dict(setup.options)
+        )
+        builder = LiveNode.builder("SCRIPT", TraderId("SCRIPT-001"), Environment.LIVE)
+        builder = (
+            builder.with_logging(_logging(setup.log_level))
+            .with_reconciliation(True)
+            .with_timeout_connection(setup.connect_secs)
+            .with_delay_post_stop_secs(setup.post_stop_secs)
+            .with_exec_engine_config(setup.execution or execution_engine_config())
+            .with_risk_engine_config(LiveRiskEngineConfig(bypass=True))
+        )
+        node = clients.add_to(builder).build()
+        node.add_strategy(strategy)
+        setup.prepare(node)
+        strategy.finish = node.handle().stop
+        node.run()
+    if strategy.outcome is not None:
+        raise strategy.outcome
+    if not strategy.done:
+        raise RuntimeError("the node ended before its script")
+
+
+@contextlib.contextmanager
+def keys_in_environment(venue: LocalVenue, dialect: str) -> Iterator[None]:
+    """Offer the local exchange's keys as a user does."""
+    keys = venue.keys
+    names = {"API_KEY": keys.key, "API_SECRET": keys.secret, "API_PASSPHRASE": keys.passphrase}
+    ours = {f"{dialect.upper()}_{name}": value for name, value in names.items()}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _logging(level: str | None) -> LoggerConfig:
+    return LoggerConfig.from_spec(f"stdout={level}") if level else LoggerConfig(bypass_logging=True)
