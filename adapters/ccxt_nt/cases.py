@@ -15,6 +15,7 @@ from ccxt_nt.profiles import Profile
 from ccxt_nt.story import Facts, Rejected, Saying, Told, Updated, due
 from ccxt_nt.values import FillRow, OrderRow, OrderStatus, Ticket
 
+_PATIENT_SECS = 0.5  # an order nobody knows may still turn out to be one we just sent
 _MISSES = 3  # looks that did not find an order before it is held to be over
 _ALIVE = (OrderStatus.OPEN, OrderStatus.TRIGGERED)
 FEE_PATIENCE_SECS = 5.0  # then a fill is told with the fee that the venue's rates make
@@ -32,6 +33,7 @@ class Case:
     since_ms: int  # venue time before which it cannot have filled
     is_external: bool = False
     is_registered: bool = True  # the engine knows it
+    is_announced: bool = False  # the engine was given a report of somebody else's order
     is_sent: bool = False  # the request left, or may have
     is_replacing: bool = False  # an old leg's end is not the order's
     is_gone: bool = False  # the venue had it and knows it no more
@@ -135,7 +137,7 @@ class Cases:
             symbol=case.ticket.symbol,
             client_id=told or case.ticket.client_order_id or None,
             venue_order_id=leg_id,
-            waiting=case.is_waiting,
+            waiting=_waits(case, leg),
             likeness=case.ticket if nameless else None,
             others=self._ids_but(case) if nameless else frozenset(),
         )
@@ -443,8 +445,10 @@ class Cases:
             for other in self
             if other.ticket.symbol == case.ticket.symbol and not other.is_external
         )
-        if not sending and self._secs() - case.opened >= 0.5:
+        if not sending and not case.is_announced and self._secs() - case.opened >= _PATIENT_SECS:
+            case.is_announced = True
             self._announce(case, current.last)
+            case.told.venue_order_id = current.venue_order_id  # the report says that it is accepted
 
     def _rise(self, case: Case) -> None:
         """Treat an order that the engine holds to be dead, and that lives, as somebody else's."""
@@ -452,13 +456,23 @@ class Cases:
         if venue_order_id is None:
             return
         case.is_buried = False
-        case.is_external, case.is_registered = True, False
+        case.is_external, case.is_registered, case.is_announced = True, False, False
         case.client_order_id = venue_order_id
         case.told = replace(
             case.told, venue_order_id=None, closed=False, fills=set(), filled=Decimal(0)
         )
         self._note(f"{venue_order_id}: an order that was held to be refused is there; cancelling")
         self._on_ghost(case)
+
+
+def _waits(case: Case, leg: Leg | None) -> bool:
+    """Say whether one leg of an order waits for its trigger price."""
+    if not case.ticket.kind.is_trigger or leg is None:
+        return case.is_waiting
+    if leg.last is not None or leg.fills or leg.status is OrderStatus.TRIGGERED:
+        return not _fired(leg)
+    legs = case.ledger.legs.values()
+    return not any(_fired(other) for other in legs if other.next_id == leg.venue_order_id)
 
 
 def _terms_of(row: OrderRow, ticket: Ticket) -> Ticket:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from ccxt_nt.guard import Frame, acknowledges, answers
+from ccxt_nt.errors import Rejected
+from ccxt_nt.guard import Frame, acknowledges, refuses
 
 # `Any` in this module: ccxt's websocket clients have no types
 
@@ -79,30 +80,48 @@ class Channel:
         """Note the subscription that ccxt is about to make or to use again."""
         wanted = tuple(subscriptions)
         is_new = any(name not in client.subscriptions for name in wanted)
+        has_moved = client is not self._client
         self._client, self._hashes, self._subscriptions = client, tuple(hashes), wanted
-        if is_new:
+        if is_new or has_moved:
             self._sent = sent
             self.acknowledged = False
         elif self.acknowledged:
             self.on_acknowledged()  # as good as a new yes: the connection held
 
-    def heard(self, client: Any, frame: Frame) -> None:
-        """Look for the venue's yes."""
-        if self.acknowledged or client is not self._client:
+    def join(self, other: "Channel") -> None:
+        """Share the yes of a channel that stands on the same subscription, had or to come.
+
+        KuCoin's and others' orders and fills come over one topic, which is asked for once.
+        """
+        same = set(self._subscriptions) & set(other._subscriptions)
+        if other is self or other._client is not self._client or not same or self.acknowledged:
             return
-        if acknowledges(self._sent, frame):
+        self._sent = other._sent
+        if other.acknowledged:
             self.acknowledged = True
             self.on_acknowledged()
 
-    def refused(self, client: Any, frame: Frame, e: Exception) -> bool:
-        """Take the venue's no, if the frame is about this subscription."""
-        if client is not self._client or not answers(self._sent, frame):
+    def heard(self, client: Any, frame: Frame) -> bool:
+        """Take the venue's yes or no, if the frame is one; say whether it was a no.
+
+        ccxt would tell a no to everybody on the connection, or to nobody.
+        """
+        if client is not self._client:
             return False
+        if refuses(self._sent, frame):
+            self._refused(client, frame)
+            return True
+        if not self.acknowledged and acknowledges(self._sent, frame):
+            self.acknowledged = True
+            self.on_acknowledged()
+        return False
+
+    def _refused(self, client: Any, frame: Frame) -> None:
+        self.acknowledged = False
         for name in self._subscriptions:
             client.subscriptions.pop(name, None)
         for name in self._hashes:
-            client.reject(e, name)
-        return True
+            client.reject(Rejected(f"subscription refused: {frame}"), name)
 
 
 def running_channel() -> Channel | None:

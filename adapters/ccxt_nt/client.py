@@ -12,6 +12,7 @@ import ccxt.pro
 
 from ccxt_nt.channels import Channel, running_channel
 from ccxt_nt.classify import classify
+from ccxt_nt.complaints import Complaints
 from ccxt_nt.credentials import Credentials
 from ccxt_nt.endpoints import redirect
 from ccxt_nt.errors import Throttled, Unknown, VenueError
@@ -71,6 +72,7 @@ class Line:
         self.role = role
         self.symbols = Symbols(())
         self.bad_frames = 0
+        self._bad = Complaints(f"{profile.key} frames", log)
         self.last_frame = clock()
         self._secrets = credentials.secrets if credentials else ()
         self._credentials = credentials.parts if credentials and role.is_private else {}
@@ -106,6 +108,7 @@ class Line:
             self._enter_demo(exchange)
         if self.settings.endpoint is not None:
             redirect(exchange, self.settings.endpoint)
+        exchange.open()  # binds it to this loop, which some of its streams rely on
         self._exchange = exchange
 
     async def close(self) -> None:
@@ -128,13 +131,14 @@ class Line:
         deadline = 3 * self.settings.deadline_secs  # it is many requests, and large ones
         markets = await self.ask("load_markets", True, deadline_secs=deadline)
         rows: list[MarketRow] = []
+        complaints = Complaints(f"{self.profile.key} markets", self._log)
         for market in markets.values():
             if not _is_of(market, self.profile.product):
                 continue
             try:
                 rows.append(market_row(market, self.profile))
             except Unreadable as e:
-                self._log(f"{self.profile.key} left a market out: {e}")
+                complaints.add(str(e))
         self.symbols = Symbols(rows)
         return tuple(self.symbols)
 
@@ -143,6 +147,17 @@ class Line:
         self._exchange.set_markets(other._exchange.markets, other._exchange.currencies)
         await self._exchange.load_markets()  # ccxt's own bookkeeping; nothing is sent
         self.symbols = other.symbols
+
+    async def know_user(self) -> None:
+        """Learn the number of the account's user, where private streams must name it."""
+        if self.profile.uid_from is None:
+            return
+        call, key = self.profile.uid_from
+        answer = await self.ask(call)
+        told = answer.get(key) if isinstance(answer, dict) else None
+        if not told:
+            raise Unknown(f"{call} did not tell {key}")
+        self._exchange.uid = str(told)
 
     # ---- requests ----
 
@@ -164,9 +179,7 @@ class Line:
             async with asyncio.timeout(deadline):
                 await self._lane.enter(urgency)
         except TimeoutError:
-            raise Throttled(
-                f"{method} was not sent: {self._lane.waiting} requests waited {deadline} s before"
-            ) from None
+            raise Throttled(f"{method} was not sent: it waited {deadline} s for its turn") from None
         try:
             async with asyncio.timeout(deadline):
                 return await self.call(method, *args)
@@ -263,24 +276,25 @@ class Line:
 
     # ---- what the guard tells ----
 
-    def heard(self, client: Any, frame: Frame) -> None:
-        """Show a frame to the channels that wait for a yes, and to the taps."""
+    def heard(self, client: Any, frame: Frame) -> bool:
+        """Show a frame to the taps, and a yes or a no to the channel it is for."""
         self.last_frame = self._clock()
-        for channel in self._channels:
-            channel.heard(client, frame)
+        is_no = False
+        for channel in list(self._channels):
+            is_no = channel.heard(client, frame) or is_no
+        if is_no:
+            self.lost(client)  # a token that has expired is one of the reasons
         for listener in self._taps:
             try:
                 listener(client.url, frame)
             except Exception as e:  # one listener must not deafen the others
                 self._log(f"{self.profile.key} frame not understood: {self.tell(e)}")
+        return is_no
 
     def bad_frame(self, client: Any, frame: Frame, e: Exception) -> None:
-        """Count a frame that ccxt could not digest, and tell the subscription it is about."""
+        """Count a frame that ccxt could not digest."""
         self.bad_frames += 1
-        self._log(f"{self.profile.key} frame left out: {self.tell(e)}")
-        for channel in self._channels:
-            if channel.refused(client, frame, e):
-                return
+        self._bad.add(self.tell(e))
 
     def subscribes(
         self, client: Any, hashes: Iterable[str], sent: Frame, subscriptions: Iterable[str]
@@ -288,7 +302,11 @@ class Line:
         """Tell the running channel what ccxt subscribes for it."""
         channel = running_channel()
         if channel is not None:
-            channel.subscribing(client, hashes, sent, subscriptions)
+            wanted = tuple(subscriptions)
+            is_known = all(name in client.subscriptions for name in wanted)
+            channel.subscribing(client, hashes, sent, wanted)
+            for other in self._channels if is_known else ():
+                channel.join(other)
 
     def lost(self, client: Any) -> None:
         """Forget what ccxt remembers of a connection that is gone."""

@@ -137,7 +137,8 @@ class CcxtDataClient(DataRequests):
 
     def _publish(self, report: HealthReport) -> None:
         now_ns = self.clock.timestamp_ns()
-        self._handle_data(health_data(report, venue=self._venue.value, source="data", now_ns=now_ns))
+        venue = self._venue.value
+        self._handle_data(health_data(report, venue=venue, source="data", now_ns=now_ns))
 
     def _check_sequence(self, url: str, frame: object) -> None:
         if self._sequences is None:

@@ -60,7 +60,7 @@ class Desk:
             ticket.symbol,
             _type(ticket.kind),
             ticket.side.value,
-            plain(ticket.quantity),
+            self._amount(ticket.quantity),
             plain(self._price(ticket)),
             self._place_params(ticket),
             urgency=urgency,
@@ -100,7 +100,7 @@ class Desk:
         params: dict[str, object] = {}
         stops = waiting_style(key, self.profile)
         if stops is not None:
-            params |= stops.cancel_params
+            params |= stops.amend_params
             params |= _trigger_params(ticket, stops, change.trigger_price)
         answer = await self._orders.ask(
             "edit_order",
@@ -108,8 +108,8 @@ class Desk:
             key.symbol,
             _type(ticket.kind),
             ticket.side.value,
-            plain(change.quantity),
-            plain(change.price),
+            change.quantity,
+            change.price,
             params,
             urgency=Urgency.PROTECTIVE if stops is not None else Urgency.NORMAL,
             wrote=True,
@@ -117,6 +117,10 @@ class Desk:
         return _id_of(answer, "edit_order")
 
     # ---- how it is spelled ----
+
+    def _amount(self, quantity: Decimal) -> str | int | None:
+        is_whole = quantity == quantity.to_integral_value()
+        return int(quantity) if self.profile.whole_amounts and is_whole else plain(quantity)
 
     def _price(self, ticket: Ticket) -> Decimal | None:
         stops = self.profile.stops

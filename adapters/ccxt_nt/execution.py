@@ -120,6 +120,7 @@ class CcxtExecutionClient(ExecutionCommands):
         await self._provider.load_all_async()
         await self._account_line.adopt(self._public)
         await self._orders_line.adopt(self._public)
+        await self._account_line.know_user()
         self._tools.offset_ms = await self._account_line.clock_offset_ms()
         for instrument in self._provider.list_all():
             self._handle_instrument(instrument)

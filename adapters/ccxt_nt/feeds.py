@@ -6,13 +6,12 @@ from random import Random
 from typing import Any, Protocol
 
 from ccxt_nt.client import Line
+from ccxt_nt.complaints import Complaints
 from ccxt_nt.health import HealthBoard
 from ccxt_nt.streams import Backoff, Care, Stream
 from ccxt_nt.values import Health
 
 # `Any` in this module: ccxt's answers have no types
-
-_FIRST_COMPLAINTS = 3  # that are logged of one stream; later ones only at powers of two
 
 
 class Feed(Protocol):
@@ -89,18 +88,3 @@ class Station:
         await stream.stop()
         await self.line.forget(stream.channel)
         self.board.remove(stream.name)
-
-
-class Complaints:
-    """A log that does not drown: each of the first few, then ever fewer."""
-
-    def __init__(self, about: str, log: Callable[[str], None]) -> None:
-        self._about = about
-        self._log = log
-        self.count = 0
-
-    def add(self, text: str) -> None:
-        """Note one more, and say so if it is time."""
-        self.count += 1
-        if self.count <= _FIRST_COMPLAINTS or self.count & (self.count - 1) == 0:
-            self._log(f"{self._about}: left out (no. {self.count}): {text}")

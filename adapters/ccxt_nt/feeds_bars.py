@@ -51,7 +51,7 @@ class BarFeed:
             now_ns=station.venue_ns,
             trusts_stream=not profile.bar_volume_in_quote,
         )
-        self._stream = station.stream(
+        self.stream = station.stream(
             "watch_ohlcv",
             market.symbol,
             timeframe,
@@ -62,14 +62,14 @@ class BarFeed:
 
     def start(self) -> None:
         """Subscribe, and begin to watch the clock."""
-        self._stream.start()
-        self._asking = asyncio.create_task(self._ask_when_due(), name=f"ask {self._stream.name}")
+        self.stream.start()
+        self._asking = asyncio.create_task(self._ask_when_due(), name=f"ask {self.stream.name}")
 
     async def stop(self) -> None:
         """Unsubscribe."""
         if self._asking is not None:
             self._asking.cancel()
-        await self._station.close(self._stream)
+        await self._station.close(self.stream)
 
     def _take(self, bars: Sequence[Any]) -> None:
         fault: Unreadable | None = None
@@ -114,7 +114,7 @@ class BarFeed:
                 limit=station.line.profile.paging.bars,
             )
         except VenueError as e:
-            station.log(f"{self._stream.name}: bars could not be asked for: {e}")
+            station.log(f"{self.stream.name}: bars could not be asked for: {e}")
             keeper.failed(now_ns=station.venue_ns, retry_ns=_RETRY_NS)
             return
         self._emit(keeper.asked(rows, now_ns=station.venue_ns))

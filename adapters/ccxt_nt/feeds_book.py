@@ -47,7 +47,7 @@ class BookFeed:
         self._raw: RawBook | None = None
         self._quote: QuoteTick | None = None
         profile = station.line.profile
-        self._stream = station.stream(
+        self.stream = station.stream(
             "watch_order_book",
             market.symbol,
             subscribed_depth(profile, depth),
@@ -60,11 +60,11 @@ class BookFeed:
 
     def start(self) -> None:
         """Subscribe."""
-        self._stream.start()
+        self.stream.start()
 
     async def stop(self) -> None:
         """Unsubscribe."""
-        await self._station.close(self._stream)
+        await self._station.close(self.stream)
         self._station.line.forget_book(self.market.symbol)
 
     def restart(self) -> None:
@@ -115,7 +115,7 @@ class BookFeed:
 
     def _hang_up(self, reason: str) -> None:
         self.restart()
-        self._stream.channel.hang_up(f"book of {self.market.symbol}: {reason}")
+        self.stream.channel.hang_up(f"book of {self.market.symbol}: {reason}")
 
     def _prepare(self, stream: Stream) -> None:
         """Make sure that the next attempt begins with a snapshot of the venue's."""

@@ -32,7 +32,7 @@ class TradeFeed:
         self._was_lost = False
         self._filling: asyncio.Task[None] | None = None
         secs = station.line.profile.staleness.trades_secs
-        self._stream = station.stream(
+        self.stream = station.stream(
             "watch_trades",
             market.symbol,
             sink=self._take,
@@ -43,13 +43,13 @@ class TradeFeed:
 
     def start(self) -> None:
         """Subscribe."""
-        self._stream.start()
+        self.stream.start()
 
     async def stop(self) -> None:
         """Unsubscribe."""
         if self._filling is not None:
             self._filling.cancel()
-        await self._station.close(self._stream)
+        await self._station.close(self.stream)
 
     def _take(self, trades: Sequence[Any]) -> None:
         rows: list[TradeRow] = []
@@ -70,7 +70,7 @@ class TradeFeed:
     def _recover(self) -> None:
         if self._was_lost and (self._filling is None or self._filling.done()):
             self._was_lost = False
-            self._filling = asyncio.create_task(self._fill(), name=f"fill {self._stream.name}")
+            self._filling = asyncio.create_task(self._fill(), name=f"fill {self.stream.name}")
 
     async def _fill(self) -> None:
         """Fetch what was missed; where that fails, say what was pushed since."""
@@ -78,7 +78,7 @@ class TradeFeed:
         try:
             rows = await self._history(self._station.line.profile.paging.trades)
         except VenueError as e:
-            self._station.log(f"{self._stream.name}: trades of a gap are missing: {e}")
+            self._station.log(f"{self.stream.name}: trades of a gap are missing: {e}")
         finally:
             self._emit(self._tape.release(rows))
 
@@ -126,7 +126,7 @@ class QuoteFeed:
         self._market = market
         self._instrument = instrument
         self._last: QuoteRow | None = None
-        self._stream = station.stream(
+        self.stream = station.stream(
             "watch_bids_asks",
             [market.symbol],
             sink=self._take,
@@ -135,11 +135,11 @@ class QuoteFeed:
 
     def start(self) -> None:
         """Subscribe."""
-        self._stream.start()
+        self.stream.start()
 
     async def stop(self) -> None:
         """Unsubscribe."""
-        await self._station.close(self._stream)
+        await self._station.close(self.stream)
 
     def _take(self, tickers: Mapping[str, Any]) -> None:
         ticker = tickers.get(self._market.symbol)

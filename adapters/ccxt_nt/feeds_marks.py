@@ -37,7 +37,7 @@ class MarkFeed:
         self._instrument = instrument
         self._told: dict[MarkOutput, object] = {}
         method = station.line.profile.mark_stream
-        self._stream = (
+        self.stream = (
             station.stream(method, market.symbol, sink=self._take) if method is not None else None
         )
         self._poll = Poll(
@@ -46,16 +46,16 @@ class MarkFeed:
 
     def start(self) -> None:
         """Subscribe, or begin to ask."""
-        if self._stream is not None:
-            self._stream.start()
+        if self.stream is not None:
+            self.stream.start()
         else:
             self._poll.start()
 
     async def stop(self) -> None:
         """Unsubscribe, or ask no more."""
         await self._poll.stop()
-        if self._stream is not None:
-            await self._station.close(self._stream)
+        if self.stream is not None:
+            await self._station.close(self.stream)
 
     def again(self, output: MarkOutput) -> None:
         """Tell the next value whether it changed or not, as for a new subscriber."""

@@ -11,6 +11,7 @@ from ccxt_nt.streams import Backoff
 from ccxt_nt.values import FillRow
 
 _GRACE_SECS = 0.3  # a stream has so long to bring a fill by itself
+_AT_ONCE_SECS = 0.02  # where it brings no fees, they are asked for as soon as a burst is over
 _ORPHAN_LOOKS = 5  # after which a fill is told without the order it is of
 
 
@@ -42,7 +43,8 @@ class Fetcher:
         """Fetch for ever."""
         while True:
             await self._wanted.wait()
-            await asyncio.sleep(_GRACE_SECS)
+            carries_fee = self._inquiry.profile.fills_carry_fee
+            await asyncio.sleep(_GRACE_SECS if carries_fee else _AT_ONCE_SECS)
             self._wanted.clear()
             self._backoff.reset()
             while self._cases.wanted or self._cases.orphans:

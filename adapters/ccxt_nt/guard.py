@@ -11,8 +11,8 @@ type Frame = Any
 class Watchman(Protocol):
     """Who is told what happens inside a ccxt object."""
 
-    def heard(self, client: Any, frame: Frame) -> None:
-        """See a decoded frame before ccxt does."""
+    def heard(self, client: Any, frame: Frame) -> bool:
+        """See a decoded frame before ccxt does; true keeps it from ccxt."""
 
     def bad_frame(self, client: Any, frame: Frame, e: Exception) -> None:
         """Learn that ccxt could not digest a frame."""
@@ -46,7 +46,8 @@ class Guard:
     def handle_message(self, client: Any, message: Frame) -> None:
         """Let the watchman see a frame first, and ccxt choke on it without consequences."""
         ccxt: Any = super()
-        self.watchman.heard(client, message)
+        if self.watchman.heard(client, message):
+            return
         try:
             ccxt.handle_message(client, message)
         except Exception as e:  # a raise here would end ccxt's receive loop
@@ -130,22 +131,28 @@ def _shield(client: Any, watchman: Watchman) -> None:
 def acknowledges(sent: Frame, heard: Frame) -> bool:
     """Say whether a frame is the venue's yes to a subscription.
 
-    Three shapes are known: the id of the request comes back with an `ack` or a `subscribe`; or
-    the argument of the request comes back with a `subscribe`.
+    The id of the request comes back with an `ack` or a `subscribe`; or one of its arguments
+    comes back with a `subscribe`.
     """
-    if not isinstance(sent, dict) or not isinstance(heard, dict) or heard.get("error"):
+    if not _answers(sent, heard) or _is_no(heard):
         return False
-    word = heard.get("event") or heard.get("type")
-    if word not in ("subscribe", "ack"):
+    said = (heard.get("event"), heard.get("type"))
+    return "subscribe" in said or "ack" in said
+
+
+def refuses(sent: Frame, heard: Frame) -> bool:
+    """Say whether a frame is the venue's no to a subscription."""
+    return _answers(sent, heard) and _is_no(heard)
+
+
+def _answers(sent: Frame, heard: Frame) -> bool:
+    if not isinstance(sent, dict) or not isinstance(heard, dict):
         return False
-    if answers(sent, heard):
-        return True
+    if sent.get("id") is not None:
+        return str(sent["id"]) == str(heard.get("id"))
     arguments = sent.get("args")
     return isinstance(arguments, list) and heard.get("arg") in arguments
 
 
-def answers(sent: Frame, heard: Frame) -> bool:
-    """Say whether a frame carries the id of a request."""
-    if not isinstance(sent, dict) or not isinstance(heard, dict) or sent.get("id") is None:
-        return False
-    return str(sent["id"]) == str(heard.get("id"))
+def _is_no(heard: dict[str, Any]) -> bool:
+    return bool(heard.get("error")) or "error" in (heard.get("type"), heard.get("event"))

@@ -137,7 +137,10 @@ class Inquiry:
         if stops is None or stops.history_method is None:
             return listing
         return listing + await self._orders(
-            stops.history_method, symbol, stops.query_params, since_ms=since_ms
+            stops.history_method,
+            symbol,
+            stops.query_params,
+            since_ms=since_ms if stops.history_since else None,
         )
 
     async def _orders(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from nautilus_trader.model import AccountId
 
@@ -25,13 +25,13 @@ def clients_for(
     product: str = "linear",
     demo: bool = False,
     account_id: str | None = None,
-    **options: object,
+    **options: Any,  # checked by the configs
 ) -> Clients:
     """Configure both clients of a venue by its name in any case.
 
     `options` are fields of `CcxtDataClientConfig` and `CcxtExecutionClientConfig`, for the venues
     that ccxt serves. Raises ValueError for a venue that is gone, an unknown product, an option
-    that the engine's own client does not have, or a venue without a tested profile.
+    that the engine's own client does not have; Unsupported for a venue without a tested profile.
     """
     name = venue.strip().lower()
     if name in GONE:
@@ -62,18 +62,19 @@ def _ccxt_clients(
     *,
     demo: bool,
     account_id: str | None,
-    options: Mapping[str, object],
+    options: Mapping[str, Any],
 ) -> Clients:
-    from ccxt_nt.config import CcxtDataClientConfig, CcxtExecutionClientConfig  # ccxt is an extra
-    from ccxt_nt.factories import CcxtDataClientFactory, CcxtExecutionClientFactory
+    from ccxt_nt import config, factories  # ccxt is an extra
+    from ccxt_nt.venues import profile
 
-    common = {"venue": name, "product": product.value, "demo": demo}
+    untested = bool(options.get("allow_untested"))
+    profile(name.upper(), product, allow_untested=untested)  # refuses now, not when the node starts
+    fields: dict[str, Any] = {"venue": name, "product": product.value, "demo": demo, **options}
     return Clients(
         name=str(options.get("venue_name") or name.upper()),
-        data_factory=CcxtDataClientFactory(),
-        data_config=CcxtDataClientConfig(**common, **options),
-        execution_factory=CcxtExecutionClientFactory(),
-        execution_config=CcxtExecutionClientConfig(
-            **common, account_id=account_id, **options
-        ),
+        data_factory=factories.CcxtDataClientFactory(),
+        data_config=config.CcxtDataClientConfig(**fields),
+        execution_factory=factories.CcxtExecutionClientFactory(),
+        execution_config=config.CcxtExecutionClientConfig(**fields, account_id=account_id),
+        execution_engine=factories.execution_engine_config(),
     )

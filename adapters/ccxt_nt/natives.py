@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from nautilus_trader.live import LiveNodeBuilder
+from nautilus_trader.live import LiveExecutionEngineConfig, LiveNodeBuilder
 from nautilus_trader.model import AccountId
 
 from ccxt_nt.values import Product
@@ -13,13 +13,18 @@ from ccxt_nt.values import Product
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """A venue's two clients, ready for a node's builder; `name` is the engine's client name."""
+    """A venue's two clients, ready for a node's builder; `name` is the engine's client name.
+
+    `execution_engine` is how the node's execution engine must be set for them, where its defaults
+    would make up what an unanswered order did.
+    """
 
     name: str
     data_factory: object
     data_config: object
     execution_factory: object
     execution_config: object
+    execution_engine: LiveExecutionEngineConfig | None = None
 
     def add_to(self, builder: LiveNodeBuilder) -> LiveNodeBuilder:
         """Add both to a node."""
@@ -30,7 +35,9 @@ class Clients:
         return builder.add_data_client(self.name, self.data_factory, self.data_config)
 
     def add_execution_to(self, builder: LiveNodeBuilder) -> LiveNodeBuilder:
-        """Add execution alone."""
+        """Add execution alone, and set the execution engine where the client needs it."""
+        if self.execution_engine is not None:
+            builder = builder.with_exec_engine_config(self.execution_engine)
         return builder.add_exec_client(self.name, self.execution_factory, self.execution_config)
 
 

@@ -1,6 +1,6 @@
 """Fills, balances, positions: from ccxt's dictionaries to rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -72,14 +72,54 @@ def _fee(trade: Raw) -> tuple[Decimal | None, str | None]:
     return None, None
 
 
-def balance_rows(balance: object) -> tuple[BalanceRow, ...]:
-    """Read every currency of an account, in alphabetical order."""
+def balance_rows(balance: object, profile: Profile | None = None) -> tuple[BalanceRow, ...]:
+    """Read every currency of an account, in alphabetical order.
+
+    With a profile whose ccxt counts the profit of open positions into the total, the total is
+    the wallet alone, and only currencies that the venue's own row tells are read.
+    """
     b = mapping(balance, "balance")
     rows = []
     for currency in sorted(set(b) - _NOT_CURRENCIES):
         account = mapping(b[currency], f"balance of {currency}")
-        rows.append(_balance(currency, account))
+        if profile is not None and (profile.wallet_keys or profile.unrealised_key):
+            raw = next((r for r in _raw_accounts(b.get("info")) if _names(r, currency)), None)
+            if raw is not None:
+                rows.append(_wallet(currency, account, raw, profile))
+        else:
+            rows.append(_balance(currency, account))
+    if not rows and set(b) - _NOT_CURRENCIES:
+        raise Unreadable("balance", sorted(set(b) - _NOT_CURRENCIES), "must name its currencies")
     return tuple(rows)
+
+
+def _wallet(currency: str, account: Raw, raw: Raw, profile: Profile) -> BalanceRow:
+    """Take the profit of open positions out: the engine reckons it by itself."""
+    free = number(account, "free")
+    for key in profile.wallet_keys:
+        told = optional_number(raw, key)
+        if told is not None:
+            return BalanceRow(currency=currency, total=told, free=free)
+    if profile.unrealised_key is None:
+        raise Unreadable(f"balance of {currency}", None, f"must tell {profile.wallet_keys}")
+    total = number(account, "total") - number(raw, profile.unrealised_key)
+    return BalanceRow(currency=currency, total=total, free=free)
+
+
+def _raw_accounts(told: object) -> Iterator[Raw]:
+    """Walk through the dictionaries of the venue's own answer."""
+    if isinstance(told, Mapping):
+        yield told
+        for inner in told.values():
+            yield from _raw_accounts(inner)
+    elif isinstance(told, list):
+        for inner in told:
+            yield from _raw_accounts(inner)
+
+
+def _names(raw: Raw, currency: str) -> bool:
+    told = raw.get("marginCoin") or raw.get("currency")
+    return told == currency
 
 
 def _balance(currency: str, account: Raw) -> BalanceRow:
@@ -111,7 +151,8 @@ def position_row(
         symbol=expect_symbol(p, symbol),
         quantity=-contracts if held == "short" else contracts,
         entry_price=optional_positive(p, "entryPrice"),
-        leverage=optional_positive(p, "leverage"),
+        leverage=optional_positive(p, "leverage")
+        or optional_positive(info(p), "cross_leverage_limit"),  # beside a leverage of zero
         cross=None if margin is None else margin == "cross",
         hedged=hedged if isinstance(hedged, bool) else None,
         ts_event=first_time(

@@ -115,7 +115,7 @@ def decimal(value: object, field: str) -> Decimal:
     if not result.is_finite():
         raise Unreadable(field, value, "must be finite")
     exponent = result.as_tuple().exponent
-    if abs(result) > _LARGEST or (isinstance(exponent, int) and exponent < _FINEST * 2):
+    if result.copy_abs() > _LARGEST or (isinstance(exponent, int) and exponent < _FINEST * 2):
         raise Unreadable(field, value, "must be a plausible number")
     return plain(result)
 

@@ -17,6 +17,7 @@ from ccxt_nt.parsing_fields import (
     number,
     optional_number,
     optional_positive,
+    optional_text,
     positive,
     text,
 )
@@ -84,7 +85,8 @@ def trade_row(trade: object, *, symbol: str | None = None) -> TradeRow:
     t = mapping(trade, "trade")
     return TradeRow(
         symbol=expect_symbol(t, symbol),
-        trade_id=text(t, "id"),
+        # KuCoin's REST calls a trade by its sequence alone, which is its id on the stream
+        trade_id=optional_text(t, "id") or text(info(t), "sequence"),
         price=positive(t, "price"),
         quantity=positive(t, "amount"),
         side=side(t),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ccxt_nt.parsing_dialects import READERS, Told, gate_client_id
+from ccxt_nt.parsing_dialects import READERS
 from ccxt_nt.parsing_fields import (
     Raw,
     Unreadable,
@@ -14,7 +14,9 @@ from ccxt_nt.parsing_fields import (
     optional_text,
     text,
 )
+from ccxt_nt.parsing_gate import gate_client_id
 from ccxt_nt.parsing_market import side
+from ccxt_nt.parsing_told import Told
 from ccxt_nt.profiles import FilledRule, Profile
 from ccxt_nt.values import Force, OrderKind, OrderRow, Product, Side
 

@@ -59,6 +59,7 @@ class StopStyle:
     history_since: bool = True  # that list can be asked for from a time on
     price_key: str = "triggerPrice"  # the parameter that carries a stop's trigger price
     take_profit_price_key: str = "triggerPrice"
+    direction_implied: bool = False  # by the last price on arrival: one sent late waits for ever
     market_needs_price: bool = False  # a market order behind the trigger wants its price as `price`
     carries_client_id: bool = True  # the venue keeps the client order id of a waiting order
 
@@ -164,7 +165,10 @@ class Profile:
     closed_orders_method: str = "fetch_closed_orders"
     client_id_as_id: bool = False  # asking and cancelling take the client id in the id's place
     leverage_in_order: bool = False  # every order must carry `leverage`
+    whole_amounts: bool = False  # quantities are integers, and ccxt reckons with them as such
     margin_mode_in_order: bool = False  # every order must carry `marginMode`
+    wallet_keys: tuple[str, ...] = ()  # of a raw account row: the wallet without open profit
+    unrealised_key: str | None = None  # of a raw account row: profit that ccxt's total includes
     uid_from: tuple[str, str] | None = None  # the call and the key that tell the user's number
     session_options: tuple[str, ...] = ()  # ccxt's memory of a connection, void once it is lost
     trade_id_key: str | None = None  # of `info`, where ccxt leaves a trade of the tape without id

@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
 from ccxt_nt.errors import Closed, Missing, Unknown, VenueError
 from ccxt_nt.inquiry import Listing, OrderKey
 from ccxt_nt.values import FillRow, OrderRow
+
+
+_DEAF: Final = 3  # so many failed questions in a row bring another way of asking
 
 
 class Counter(Protocol):
@@ -120,7 +123,8 @@ class Resolver:
     async def row(self, key: OrderKey, *, patience: Patience) -> OrderRow:
         """Ask for an order that the venue had, until it answers.
 
-        Raises Missing or Closed when it knows it no more, said as often as patience wants.
+        Raises Missing when it knows it no more, said as often as patience wants. An answer that
+        cannot be had or read again and again is replaced by the list of open orders.
         """
         looks, attempt = 0, 0
         while True:
@@ -128,12 +132,29 @@ class Resolver:
                 return await self._counter.find(key)
             except (Missing, Closed):
                 looks += 1
-                if looks >= patience.looks:
-                    raise
             except VenueError as e:
                 self._note(f"{key.venue_order_id or key.client_id}: cannot be asked for: {e}")
+                if attempt % _DEAF == _DEAF - 1:
+                    listed = await self._listed(key)
+                    if isinstance(listed, OrderRow):
+                        return listed
+                    looks += listed
+            if looks >= patience.looks:
+                raise Missing(f"order {key.venue_order_id or key.client_id} is not there any more")
             await self._pause(attempt, patience)
             attempt += 1
+
+    async def _listed(self, key: OrderKey) -> OrderRow | int:
+        """Look for an order among the open ones; 1 if it is certainly not there, 0 if unknown."""
+        try:
+            listing = await self._counter.open_orders(key.symbol)
+        except VenueError as e:
+            self._note(f"{key.symbol}: open orders cannot be listed: {e}")
+            return 0
+        for row in listing.rows:
+            if row.venue_order_id == key.venue_order_id:
+                return row
+        return 0 if listing.may_hide(key.client_id) else 1
 
     async def _look(self, key: OrderKey) -> Outcome | None:
         """Ask in all three ways; None if each answered that there is no such order."""

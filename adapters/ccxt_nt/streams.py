@@ -176,9 +176,9 @@ class Stream:
     async def _look_after(self) -> None:
         """Have a silent stream judged by the venue, and one that never began begun again."""
         loop = asyncio.get_running_loop()
+        secs = self._care.silent_secs if self._care is not None else self._acknowledge_secs
         while True:
-            limit = self._limit()
-            await asyncio.sleep(max(self._since + limit - loop.time(), limit / 10))
+            await asyncio.sleep(min(secs, self._acknowledge_secs) / 4)
             if loop.time() < self._since + self._limit():
                 continue
             self._since = loop.time()

@@ -19,44 +19,60 @@ from ccxt_nt.profiles import (
 from ccxt_nt.values import Product
 
 _BITGET_CODES: Final = Codes(
-    duplicate=frozenset({"40786", "43118", "40757"}),
+    duplicate=frozenset({"40786", "43118", "45034"}),
     rejected=frozenset(
         {
+            "22002",  # no position to close
+            "40017",  # a parameter is wrong
+            "400172",
             "40019",  # a parameter is missing
+            "40020",
+            "40034",
             "40108",  # wrong quantity
             "40305",  # client id malformed
+            "40309",  # the contract was removed
+            "40500",
             "40706",  # wrong price
-            "40711",
+            "40711",  # balance and margin not enough
             "40712",
-            "40754",  # balance not enough
+            "40754",
+            "40757",  # position not enough
             "40762",
             "40774",  # position mode
-            "40808",  # scale
+            "40808",  # too many digits
+            "40811",
+            "40812",
             "40889",  # too many plan orders
             "40915",  # trigger price on the wrong side
             "40917",
-            "41103",  # price scale
-            "41117",
-            "43005",
+            "40920",
+            "40923",  # nothing would change
+            "40924",
+            "41103",
+            "41117",  # price limits
+            "43005",  # too many orders
             "43006",
             "43007",
             "43008",
             "43009",
             "43010",
             "43011",
-            "43012",
-            "45110",
+            "43012",  # balance not enough
+            "43013",
+            "43023",
+            "43027",
+            "45110",  # smallest and largest amounts
             "45111",
             "45112",
             "45113",
-            "45115",
+            "45115",  # not a multiple of the price step
+            "45117",
             "45122",
-            "22002",  # no position to close
         }
     ),
-    closed=frozenset({"22001", "43002", "43004", "43026", "45034"}),
+    closed=frozenset({"22001", "43004", "43026"}),
     missing=frozenset({"40109", "40768", "43001", "43020", "43025"}),
-    post_only=frozenset({"40839"}),
+    # a post-only order that would take is accepted, then cancelled by the venue
 )
 
 BITGET_SPOT: Final = Profile(
@@ -77,10 +93,10 @@ BITGET_SPOT: Final = Profile(
         kinds=TRIGGERS,
         params={"triggerType": "fill_price"},
         query_params={"trigger": True},
-        falling={},  # the venue compares with its price when the order arrives
+        falling={},
         rising={},
-        fired_id_keys=("executeOrderId",),
-        keeps_client_id=True,
+        direction_implied=True,
+        fired_id_keys=("executeOrderId",),  # and the fired order's client id is the plan's id
         amend=Amend.ATOMIC,
         fetch_params=None,
         cancel_params={"trigger": True},
@@ -114,6 +130,7 @@ BITGET_LINEAR: Final = replace(
     # without a symbol ccxt resolves trigger orders into the plain orders' stream
     watch_orders_per_symbol=True,
     margin_mode_in_order=True,
+    unrealised_key="unrealizedPL",  # not pushed: the account is asked then
     position_mode=True,
     margin_mode=True,
     leverage=True,

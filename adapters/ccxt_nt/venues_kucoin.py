@@ -24,7 +24,12 @@ _KUCOIN_CODES: Final = Codes(
     rejected=frozenset(
         {
             "200004",
+            "200003",
             "200009",
+            "100001 leverage",
+            "300008",
+            "400100 bad request",
+            "400100 not supported",
             "300000",
             "300003",
             "300009",
@@ -54,7 +59,8 @@ _KUCOIN_CODES: Final = Codes(
     missing=frozenset(
         {"100001 notexist", "126043", "400100 not exist", "400100 not_exist", "404 not exist"}
     ),
-    post_only=frozenset(),  # an accepted post-only order that would take is cancelled by KuCoin
+    # a taking post-only order may also be accepted, then cancelled by the venue
+    post_only=frozenset({"300000 post-only", "400100 post-only"}),
 )
 
 # A stream of balances that first asks by itself, outside of our lane, waits for ever if that fails
@@ -154,7 +160,9 @@ KUCOIN_LINEAR: Final = replace(
     paging=Paging(bars=500, trades=100, fills=100, orders=100),
     batch_cancel=True,
     leverage_in_order=True,
+    whole_amounts=True,
     margin_mode_in_order=True,
+    wallet_keys=("walletBalance", "marginBalance"),
     book_depths=(50,),  # ccxt builds the deeper channel wrongly under `number=str`
     book_sequence=None,
     position_mode=True,

@@ -11,7 +11,7 @@ from ccxt_nt.client import Line
 from ccxt_nt.errors import VenueError
 from ccxt_nt.health import HealthBoard
 from ccxt_nt.inquiry import Inquiry
-from ccxt_nt.parsing import balance_rows, fill_row, order_row
+from ccxt_nt.parsing import Unreadable, balance_rows, fill_row, order_row
 from ccxt_nt.profiles import Profile
 from ccxt_nt.reconcile import Known, Picture, look
 from ccxt_nt.streams import Backoff, Care, Stream, StreamState
@@ -21,6 +21,7 @@ from ccxt_nt.values import BalanceRow, Health, PositionRow
 
 _OVERLAP_MS = 60_000  # fills are asked for again so far back
 _LIVE_SECS = 10.0  # a new stream is waited for so long
+_PURSE_SECS = 0.5  # between two questions for balances
 _LATE_SECS = 5.0  # after which a stream that did not tell what a question told is held to be deaf
 
 
@@ -65,6 +66,7 @@ class Watching:
         self._since_ms: dict[str, int] = {}  # by symbol: fills before were all had
         self._surprised: float | None = None  # when a question told what no stream had told
         self._wake = asyncio.Event()
+        self._purse = asyncio.Event()  # balances are to be asked for
         self._tasks: list[asyncio.Task[None]] = []
 
     # ---- life ----
@@ -78,7 +80,10 @@ class Watching:
             await asyncio.gather(*(self.cover(symbol) for symbol in symbols))
         await self._until_live(list(self._streams.values()))
         await self.round()
-        self._tasks = [asyncio.create_task(self._rounds(), name="rounds")]
+        self._tasks = [
+            asyncio.create_task(self._rounds(), name="rounds"),
+            asyncio.create_task(self._ask_for_balances(), name="balances"),
+        ]
 
     async def stop(self) -> None:
         """End the rounds and the streams."""
@@ -200,7 +205,20 @@ class Watching:
             raise complaints[0]
 
     def _balances(self, answer: Any) -> None:
-        self._ears.on_balances(balance_rows(answer))
+        try:
+            self._ears.on_balances(balance_rows(answer))
+        except Unreadable:  # some venues push a total only: then the whole is asked for
+            self._purse.set()
+
+    async def _ask_for_balances(self) -> None:
+        while True:
+            await self._purse.wait()
+            await asyncio.sleep(_PURSE_SECS)
+            self._purse.clear()
+            try:
+                self._ears.on_balances(await self._inquiry.balances())
+            except VenueError as e:
+                self._ears.note(f"balances cannot be had, the next look brings them: {e}")
 
     @property
     def _profile(self) -> Profile:

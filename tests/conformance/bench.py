@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from ccxt_nt.values import Product
 from tests.harness.nodes import Desk
 from tests.venue.exchange import Exchange
 from tests.venue.local import LocalVenue
-from tests.venue.model import Fill, Listing, Order, Side
+from tests.venue.model import Ask, Fill, Kind, Listing, Order, Side
 from tests.venue.model import Product as Traded
 
 # `Any` in this module: the engine's stubs have no common type of orders and instruments
@@ -33,6 +33,7 @@ class Bench:
     venue: LocalVenue
     row: Profile
     base: str = "BTC"
+    lost: set[Any] = field(default_factory=set)  # orders of failed cases that the engine keeps open
 
     # ---- what is traded ----
 
@@ -119,19 +120,37 @@ class Bench:
         """Make a limit order, far from the market unless a price is given."""
         if price is None:
             price = self.below() if side == OrderSide.BUY else self.above()
-        return self.desk.orders.limit(
-            self.instrument_id, side, self.quantity(times), price, **more
-        )
+        return self.desk.orders.limit(self.instrument_id, side, self.quantity(times), price, **more)
 
     async def placed(self, order: Any) -> Any:
         """Send an order and wait until it rests."""
         self.desk.submit(order)
-        return await self.desk.status(order, "ACCEPTED", secs=SECS)
+        return await self.status(order, "ACCEPTED")
 
     async def filled(self, order: Any) -> Any:
         """Send an order and wait until it is filled."""
         self.desk.submit(order)
-        return await self.desk.status(order, "FILLED", secs=SECS)
+        return await self.status(order, "FILLED")
+
+    async def status(self, order: Any, wanted: str, *others: str, secs: float = SECS) -> Any:
+        """Wait until an order is as wanted; fail at once where it ended otherwise."""
+        names = (wanted, *others)
+
+        def ended() -> Any:
+            known = self.desk.order(order)
+            if known is None:
+                return None
+            if known.status.name in names:
+                return known
+            if known.is_closed:
+                raise AssertionError(f"it ended {self.names(order)}: {self.events(order)[-1]}")
+            return None
+
+        try:
+            return await self.until(ended, "", secs)
+        except TimeoutError:
+            told = self.names(order)
+            raise TimeoutError(f"{' or '.join(names)} not within {secs} s: {told}") from None
 
     # ---- the exchange's own truth ----
 
@@ -169,7 +188,7 @@ class Bench:
 
     def events(self, order: Any) -> list[Any]:
         """List an order's own events, oldest first."""
-        return list(self.desk.order(order).events)
+        return list(self.desk.order(order).events())
 
     def names(self, order: Any) -> list[str]:
         """Name an order's own events, fills in a row as one."""
@@ -197,26 +216,37 @@ class Bench:
         strategy = self.desk.strategy
         if self.open_at_venue():
             strategy.cancel_all_orders(self.instrument_id)
-            await self.until(lambda: not self.open_at_venue(), "no order left at the venue")
-        await self.until(
-            lambda: not self.cache.orders_open(instrument_id=self.instrument_id)
-            and not self.cache.orders_inflight(instrument_id=self.instrument_id),
-            "no order left in the engine",
-        )
-        if not self.is_spot and self.held_at_venue():
+            await self.until(lambda: not self.open_at_venue(), "no order left at the venue", 3)
+        await self.until(lambda: not self.open_in_engine(), "no order left in the engine", 3)
+        if self.is_spot:
+            return
+        if self.held_at_venue():
             strategy.close_all_positions(self.instrument_id)
-            await self.until(lambda: not self.held_at_venue(), "flat at the venue")
-        if not self.is_spot:
-            await self.until(lambda: not self.held(), "flat in the engine")
+            await self.until(lambda: not self.held_at_venue(), "flat at the venue", 3)
+        await self.until(lambda: not self.held(), "flat in the engine", 3)
+
+    def open_in_engine(self) -> set[Any]:
+        """Name the orders that are not over for the engine, without those lost before."""
+        found = [*self.cache.orders_open(), *self.cache.orders_inflight()]
+        return {order.client_order_id for order in found} - self.lost
 
     def _tidy_by_hand(self) -> str:
+        """Cancel and close at the exchange itself, and remember what the engine still has."""
+
         def clean(exchange: Exchange) -> str:
             orders = exchange.orders(open_only=True)
             for order in orders:
                 exchange.cancel(order.order_id)
+            if not self.is_spot and (held := exchange.position(self.symbol).quantity):
+                side = Side.SELL if held > 0 else Side.BUY
+                exchange.place(
+                    Ask(symbol=self.symbol, side=side, kind=Kind.MARKET, quantity=abs(held))
+                )
             return f"{len(orders)} orders cancelled by hand"
 
-        return self.ask(clean)
+        told = self.ask(clean)
+        self.lost |= self.open_in_engine()
+        return told
 
 
 IOC: Final = TimeInForce.IOC

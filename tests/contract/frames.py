@@ -5,6 +5,7 @@ import copy
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,14 +89,16 @@ def exchange(profile: Profile, native_ids: Iterable[str] = ()) -> Any:
     ex: Any = getattr(ccxt.pro, profile.ccxt_id)(
         {"number": str, "apiKey": "k", "secret": "s", "password": "p", "options": profile.options}
     )
-    found = {}
+    found: dict[str, Any] = {}
     for native in ("BTCUSDT", "BTC-USDT", "BTC_USDT", "XBTUSDTM", *native_ids):
-        market = _market(ex, native, profile)
-        if market is not None and market["symbol"] not in found:
-            found[market["symbol"]] = market
-    known = [m for m in found.values() if _fits(m["id"], profile)]
+        market = _market(ex, native, profile) if _fits(native, profile) else None
+        if market is not None:
+            found.setdefault(market["symbol"], market)
+    known = list(found.values())
     codes = {c for m in known for c in (m["base"], m["quote"])} | {"USDT", "BTC", "USD", "GT"}
-    currencies = {c: {"id": c, "code": c, "precision": "0.00000001", "info": {}} for c in codes}
+    currencies: dict[str, Any] = {
+        c: {"id": c, "code": c, "precision": "0.00000001", "info": {}} for c in codes
+    }
     ex.set_markets(known, currencies)
     return ex
 
@@ -111,30 +114,38 @@ def native_ids(payload: Any) -> set[str]:
     return found
 
 
-async def fed(ex: Any, url: str, messages: Iterable[Any]) -> list[tuple[str, Any]]:
+async def fed(
+    ex: Any, url: str, messages: Iterable[Any], *, forgiving: bool
+) -> list[tuple[str, Any]]:
     """Feed frames to ccxt's handlers and collect a copy of all that they resolve."""
     resolved: list[tuple[str, Any]] = []
     client = ex.client(url)
+    client.future("authenticated")  # ccxt trips over a login that it did not ask for
 
     def resolve(result: Any, message_hash: str) -> Any:
-        resolved.append((message_hash, copy.deepcopy(result)))
+        # ccxt's caches do not survive being copied whole: their items appear twice
+        copied = [copy.deepcopy(item) for item in result] if isinstance(result, list) else result
+        resolved.append((message_hash, copy.deepcopy(copied)))
         return result
 
     client.resolve = resolve
     for message in messages:
-        ex.handle_message(client, copy.deepcopy(message))
+        with suppress(Exception) if forgiving else nullcontext():
+            ex.handle_message(client, copy.deepcopy(message))
         await asyncio.sleep(0)
     return resolved
 
 
-def run_fed(profile: Profile, url: str, messages: Iterable[Any]) -> list[tuple[str, Any]]:
-    """Feed frames in a loop of their own."""
+def run_fed(
+    profile: Profile, url: str, messages: Iterable[Any], *, forgiving: bool = False
+) -> list[tuple[str, Any]]:
+    """Feed frames in a loop of their own; forgiving of those that ccxt's handlers fail on."""
 
     async def main() -> list[tuple[str, Any]]:
         frames = list(messages)
         ex = exchange(profile, native_ids(frames))
         try:
-            return await fed(ex, url, frames)
+            return await fed(ex, url, frames, forgiving=forgiving)
         finally:
             await ex.close()
 
@@ -142,11 +153,9 @@ def run_fed(profile: Profile, url: str, messages: Iterable[Any]) -> list[tuple[s
 
 
 def _fits(native: str, profile: Profile) -> bool:
-    style = {"kucoin": r".*-.*|.*M", "gate": r".*_.*", "bitget": r"[A-Z0-9]+(?<!M)"}
-    pattern = style[profile.ccxt_id]
-    if profile.ccxt_id == "kucoin":
-        pattern = r".*-.*" if profile.product is Product.SPOT else r"[A-Z0-9]+M"
-    return re.fullmatch(pattern, native) is not None
+    kucoin = r".*-.*" if profile.product is Product.SPOT else r"[A-Z0-9]+M"
+    style = {"kucoin": kucoin, "gate": r".*_.*", "bitget": r"[A-Z0-9]+(?<!M)"}
+    return re.fullmatch(style[profile.ccxt_id], native) is not None
 
 
 def _market(ex: Any, native: str, profile: Profile) -> Any:
@@ -187,3 +196,17 @@ def _market(ex: Any, native: str, profile: Profile) -> Any:
             **contract,
         }
     )
+
+
+async def answered(profile: Profile, payload: Any, method: str, *args: object) -> Any:
+    """Make a REST call of ccxt whose HTTP answer is a recorded payload."""
+    ex = exchange(profile, native_ids(payload))
+
+    async def fetch(*_: object, **__: object) -> Any:
+        return copy.deepcopy(payload)
+
+    ex.fetch = fetch
+    try:
+        return await getattr(ex, method)(*args)
+    finally:
+        await ex.close()

@@ -73,7 +73,7 @@ class Probe:
         try:
             with suppress(Sent):
                 await asyncio.wait_for(call(), _PATIENCE_SECS)
-        except Exception as e:  # noqa: BLE001  # whatever ccxt raises is what we record
+        except Exception as e:  # whatever ccxt raises is what we record
             if not self.requests:
                 return f"{type(e).__name__}: {e}"
         return [dict(request) for request in self.requests]

@@ -12,7 +12,6 @@ from nautilus_trader.live import LiveExecutionEngineConfig, LiveNode, LiveRiskEn
 from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId, TraderId
 from nautilus_trader.trading import Strategy, StrategyConfig
 
-from ccxt_nt.factories import execution_engine_config
 from ccxt_nt.names import clients_for
 from tests.venue.local import LocalVenue
 
@@ -59,25 +58,19 @@ class ScriptedStrategy(Strategy):
         self.changed.set()
 
     def on_order_event(self, event: Any) -> None:
-        """Remember it."""
-        self._note(event)
-
-    def on_order_filled(self, event: Any) -> None:
-        """Remember it."""
-        self._note(event)
-
-    def on_order_canceled(self, event: Any) -> None:
-        """Remember it."""
+        """Remember it; fills and cancellations come here too."""
         self._note(event)
 
     def on_position_event(self, event: Any) -> None:
         """Remember it."""
         self._note(event)
 
-    on_quote = on_trade = on_bar = on_book_deltas = on_book_depth = on_instrument = _note
-    on_mark_price = on_index_price = on_funding_rate = on_instrument_status = on_data = _note
-    on_historical_bars = on_historical_trades = on_historical_data = on_book = _note
-    on_historical_quotes = on_historical_funding_rates = on_historical_mark_prices = _note
+    _keep: Any = _note  # one handler for data of many types
+    on_quote = on_trade = on_bar = on_book_deltas = on_book_depth = on_instrument = _keep
+    on_mark_price = on_index_price = on_funding_rate = on_instrument_status = on_data = _keep
+    on_historical_bars = on_historical_trades = on_historical_data = on_book = _keep
+    on_historical_quotes = on_historical_funding_rates = on_historical_mark_prices = _keep
+    on_instruments = on_instrument_close = _keep
 
 
 class Desk:
@@ -150,12 +143,13 @@ class Setup:
     """How a node is put up."""
 
     product: str = "linear"
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the client's config
     execution: LiveExecutionEngineConfig | None = None
     connect_secs: int = 20
     post_stop_secs: int = 1  # the engine waits so long for answers after the strategies stopped
     claims: Sequence[str] = ()  # instruments whose orders of before the start are the script's
     prepare: Callable[[LiveNode], None] = lambda node: None  # adds what else shall run
+    run: Callable[[LiveNode], None] = LiveNode.run  # on a loop of one's own, if need be
     log_level: str | None = os.environ.get("NODE_LOG")
 
 
@@ -176,14 +170,16 @@ def run_script(venue: LocalVenue, dialect: str, script: Script, setup: Setup | N
             .with_reconciliation(True)
             .with_timeout_connection(setup.connect_secs)
             .with_delay_post_stop_secs(setup.post_stop_secs)
-            .with_exec_engine_config(setup.execution or execution_engine_config())
             .with_risk_engine_config(LiveRiskEngineConfig(bypass=True))
         )
-        node = clients.add_to(builder).build()
+        builder = clients.add_to(builder)
+        if setup.execution is not None:
+            builder = builder.with_exec_engine_config(setup.execution)
+        node = builder.build()
         node.add_strategy(strategy)
         setup.prepare(node)
         strategy.finish = node.handle().stop
-        node.run()
+        setup.run(node)
     if strategy.outcome is not None:
         raise strategy.outcome
     if not strategy.done:
@@ -193,9 +189,7 @@ def run_script(venue: LocalVenue, dialect: str, script: Script, setup: Setup | N
 @contextlib.contextmanager
 def keys_in_environment(venue: LocalVenue, dialect: str) -> Iterator[None]:
     """Offer the local exchange's keys as a user does."""
-    keys = venue.keys
-    names = {"API_KEY": keys.key, "API_SECRET": keys.secret, "API_PASSPHRASE": keys.passphrase}
-    ours = {f"{dialect.upper()}_{name}": value for name, value in names.items()}
+    ours = venue.environment
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     try:

@@ -10,9 +10,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from ccxt_nt.config import CcxtDataClientConfig
-from ccxt_nt.conversion import health_type
-from ccxt_nt.data import CcxtDataClient
 from nautilus_trader.common import Clock, Environment, LoggerConfig, LogLevel
 from nautilus_trader.live import ClientCache, LiveNode
 from nautilus_trader.live.clients import DataClientFactory
@@ -26,6 +23,10 @@ from nautilus_trader.model import (
     Venue,
 )
 from nautilus_trader.trading import Strategy, StrategyConfig
+
+from ccxt_nt.config import CcxtDataClientConfig
+from ccxt_nt.conversion import health_type
+from ccxt_nt.data import CcxtDataClient
 
 # `Any` in this module: what is told to the test is JSON
 

@@ -9,7 +9,7 @@ from typing import Any  # ccxt has no types
 import ccxt
 import pytest
 
-from tests.venue.clients import ccxt_client, run, until
+from tests.venue.clients import ccxt_client, run
 from tests.venue.clock import VenueClock
 from tests.venue.exchange import Exchange
 from tests.venue.local import LocalVenue
@@ -19,7 +19,6 @@ from tests.venue.wire import Keys
 SPOT, PERP = "BTC/USDT", "BTC/USDT:USDT"
 BOTH = pytest.mark.parametrize("symbol", [SPOT, PERP])
 OPTIONS = {"uta": False}
-FILL_PRICE = {"triggerType": "fill_price"}
 
 
 @pytest.fixture
@@ -37,10 +36,6 @@ async def opened(venue: LocalVenue, **config: Any) -> AsyncIterator[Any]:
 
 def tick(symbol: str, price: str, quantity: str = "0.5") -> Callable[[Exchange], PublicTrade]:
     return lambda x: x.tick(symbol, Decimal(price), Decimal(quantity), Side.BUY)
-
-
-async def acknowledged(venue: LocalVenue, count: int) -> None:
-    await until(lambda: venue.frames["ack"] >= count, what=f"{count} acknowledgements")
 
 
 # ---- what is refused ----

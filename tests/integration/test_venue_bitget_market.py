@@ -8,7 +8,7 @@ from typing import Any  # ccxt has no types
 
 import pytest
 
-from tests.venue.clients import ccxt_client, run, until
+from tests.venue.clients import ccxt_client, run
 from tests.venue.clock import VenueClock
 from tests.venue.exchange import Exchange
 from tests.venue.local import LocalVenue
@@ -17,7 +17,6 @@ from tests.venue.model import PublicTrade, Side
 SPOT, PERP = "BTC/USDT", "BTC/USDT:USDT"
 BOTH = pytest.mark.parametrize("symbol", [SPOT, PERP])
 OPTIONS = {"uta": False}
-FILL_PRICE = {"triggerType": "fill_price"}
 
 
 @pytest.fixture
@@ -35,10 +34,6 @@ async def opened(venue: LocalVenue, **config: Any) -> AsyncIterator[Any]:
 
 def tick(symbol: str, price: str, quantity: str = "0.5") -> Callable[[Exchange], PublicTrade]:
     return lambda x: x.tick(symbol, Decimal(price), Decimal(quantity), Side.BUY)
-
-
-async def acknowledged(venue: LocalVenue, count: int) -> None:
-    await until(lambda: venue.frames["ack"] >= count, what=f"{count} acknowledgements")
 
 
 def test_markets_are_read_with_exact_steps(venue: LocalVenue) -> None:

@@ -1,4 +1,4 @@
-"""The local exchange's server and every fault it can do, over real sockets."""
+"""The local exchange's server and every fault it can do to a request, over real sockets."""
 
 import asyncio
 import json
@@ -9,13 +9,11 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any  # ccxt and JSON have no types
 
-import aiohttp
 import ccxt
 import pytest
 
@@ -29,9 +27,6 @@ from tests.venue.model import PublicTrade, Side
 
 SPOT = "BTC/USDT"
 OPTIONS = {"uta": False}
-TRADE = {"instType": "SPOT", "channel": "trade", "instId": "BTCUSDT"}
-BOOK = {"instType": "SPOT", "channel": "books", "instId": "BTCUSDT"}
-BOOK5 = {"instType": "SPOT", "channel": "books5", "instId": "BTCUSDT"}
 
 
 @pytest.fixture
@@ -149,171 +144,6 @@ def test_an_address_without_a_host_is_told_what_to_ask(venue: LocalVenue) -> Non
         urllib.request.urlopen(f"{venue.url}/", timeout=5)
     assert e.value.code == 404
     assert b"the venue's own host" in e.value.read()
-
-
-# ---- pushes ----
-
-
-@asynccontextmanager
-async def subscribed(
-    venue: LocalVenue, *args: dict[str, str]
-) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """Open a public websocket and read until all subscriptions are acknowledged and greeted."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"{venue.url}/ws.bitget.com/v2/ws/public") as ws,
-    ):
-        await ws.send_json({"op": "subscribe", "args": list(args)})
-        for _ in args:
-            assert (await ws.receive_json())["event"] == "subscribe"
-            assert (await ws.receive_json())["action"] == "snapshot"
-        yield ws
-
-
-async def price(ws: aiohttp.ClientWebSocketResponse) -> str:
-    frame = await ws.receive_json()
-    assert frame["action"] == "update"
-    return str(frame["data"][0]["price"])
-
-
-async def prices_after(venue: LocalVenue, fault: Fault, *told: str) -> list[str]:
-    """Trade at 50001, 50002, ... with a fault in force; read as many prices as told."""
-    async with subscribed(venue, TRADE) as ws:
-        venue.faults.add(fault)
-        for step in range(1, 4):
-            venue.call(tick(str(50_000 + step)))
-        return [await price(ws) for _ in told]
-
-
-@pytest.mark.parametrize(
-    ("kind", "told"),
-    [
-        (FaultKind.PUSH_DROP, ("50002", "50003")),
-        (FaultKind.PUSH_DUPLICATE, ("50001", "50001", "50002", "50003")),
-        (FaultKind.PUSH_REORDER, ("50002", "50001", "50003")),
-        (FaultKind.PUSH_DELAY, ("50002", "50003", "50001")),
-    ],
-)
-def test_a_push_is_lost_doubled_overtaken_or_late(
-    venue: LocalVenue, kind: FaultKind, told: tuple[str, ...]
-) -> None:
-    fault = Fault(kind=kind, where="trades", delay_secs=0.2)
-    assert run(prices_after(venue, fault, *told)) == list(told)
-
-
-def test_a_reordered_push_that_none_follows_is_sent_after_all(venue: LocalVenue) -> None:
-    async def check() -> None:
-        async with subscribed(venue, TRADE) as ws:
-            venue.faults.add(Fault(kind=FaultKind.PUSH_REORDER, where="trades", delay_secs=0.1))
-            venue.call(tick("50001"))
-            assert await price(ws) == "50001"
-
-    run(check())
-
-
-def test_a_malformed_push_is_no_trade_and_the_next_one_is(venue: LocalVenue) -> None:
-    async def check() -> None:
-        async with subscribed(venue, TRADE) as ws:
-            venue.faults.add(Fault(kind=FaultKind.PUSH_MALFORMED, where="trades"))
-            venue.call(tick("50001"))
-            venue.call(tick("50002"))
-            assert '"price":"50001"' not in await ws.receive_str()
-            assert await price(ws) == "50002"
-
-    run(check())
-
-
-def test_a_lost_increment_leaves_a_gap_in_the_sequence(venue: LocalVenue) -> None:
-    async def check() -> None:
-        async with subscribed(venue, BOOK) as ws:
-            venue.faults.add(Fault(kind=FaultKind.SEQUENCE_GAP))
-            sequence = venue.call(lambda x: x.book(SPOT).sequence)
-            venue.call(tick("50001"))
-            venue.call(tick("50002"))
-            frame = await ws.receive_json()
-            assert frame["data"][0]["seq"] == sequence + 2
-
-    run(check())
-
-
-def test_a_stale_whole_push_is_the_one_before(venue: LocalVenue) -> None:
-    async def check() -> None:
-        async with subscribed(venue, BOOK5) as ws:
-            venue.call(tick("50001"))
-            first = await ws.receive_str()
-            venue.faults.add(Fault(kind=FaultKind.STALE_SNAPSHOT, where="book"))
-            venue.call(tick("50002"))
-            assert await ws.receive_str() == first
-            venue.call(tick("50003"))
-            assert await ws.receive_str() != first
-
-    run(check())
-
-
-def test_a_silent_stream_leaves_the_others_and_the_pongs(venue: LocalVenue) -> None:
-    async def check() -> None:
-        async with subscribed(venue, TRADE, BOOK5) as ws:
-            venue.faults.add(Fault(kind=FaultKind.STREAM_SILENT, where="trades"))
-            for step in range(1, 4):
-                venue.call(tick(str(50_000 + step)))
-            channels = [(await ws.receive_json())["arg"]["channel"] for _ in range(3)]
-            assert channels == ["books5"] * 3
-            await ws.send_str("ping")
-            assert await ws.receive_str() == "pong"
-
-    run(check())
-
-
-def test_an_aborted_socket_ends_and_a_new_one_is_served(venue: LocalVenue) -> None:
-    async def check() -> None:
-        async with subscribed(venue, TRADE) as ws:
-            venue.faults.add(Fault(kind=FaultKind.SOCKET_ABORT, where="trades"))
-            venue.call(tick("50001"))
-            assert (await ws.receive()).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
-        async with subscribed(venue, TRADE) as ws:
-            venue.call(tick("50002"))
-            assert await price(ws) == "50002"
-
-    run(check())
-
-
-def test_a_half_open_socket_answers_nothing_not_even_pings(venue: LocalVenue) -> None:
-    async def check() -> None:
-        async with subscribed(venue, TRADE) as ws:
-            venue.faults.add(Fault(kind=FaultKind.SOCKET_HALF_OPEN, where="trades"))
-            venue.call(tick("50001"))
-            await ws.send_str("ping")
-            await ws.ping()
-            venue.call(tick("50002"))
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(ws.receive(), 0.3)
-            assert [one.half_open for one in venue.sockets] == [True]
-
-    run(check())
-
-
-@pytest.mark.parametrize(
-    ("kind", "raised"),
-    [
-        (FaultKind.STATUS_502_BEFORE, aiohttp.WSServerHandshakeError),
-        (FaultKind.STATUS_429, aiohttp.WSServerHandshakeError),
-        (FaultKind.MAINTENANCE, aiohttp.WSServerHandshakeError),
-        (FaultKind.RESET_BEFORE, aiohttp.ClientConnectionError),
-        (FaultKind.DROP_REQUEST, aiohttp.ClientConnectionError),
-    ],
-)
-def test_a_dial_may_fail(venue: LocalVenue, kind: FaultKind, raised: type[BaseException]) -> None:
-    async def check() -> None:
-        # aiohttp itself asks once more for whatever is not a POST
-        count = 2 if raised is aiohttp.ClientConnectionError else 1
-        venue.faults.add(Fault(kind=kind, where="connect", count=count))
-        with pytest.raises(raised):
-            async with subscribed(venue, TRADE):
-                pass
-        async with subscribed(venue, TRADE):
-            pass
-
-    run(check())
 
 
 # ---- the venue itself ----

@@ -11,7 +11,7 @@ from ccxt_nt.ids import CODECS, Codec, PackingCodec
 
 _TAG = st.from_regex(r"[0-9A-Za-z]{3}", fullmatch=True)
 _MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2199, 1, 1))  # noqa: DTZ001
-_CODECS = st.sampled_from(sorted(CODECS.values(), key=lambda codec: codec.name))
+_CODECS = st.sampled_from([CODECS[name] for name in sorted(CODECS)])
 
 
 @st.composite
@@ -61,7 +61,7 @@ def test_two_ids_are_never_sent_as_one(codec: PackingCodec, data: st.DataObject)
     try:
         sent = codec.encode(first), codec.encode(second)
     except ValueError:
-        assume(False)  # noqa: FBT003  # hypothesis's own way to say "not this one"
+        assume(False)  # hypothesis's own way to say "not this one"
     assert (sent[0] == sent[1]) is (first == second)
 
 
@@ -77,15 +77,13 @@ def test_a_counterfeit_of_a_packed_id_is_refused_or_canonical(codec: Codec, fore
     assert decoded is None or codec.encode(decoded) == foreign
 
 
-@given(st.text(max_size=60))
-def test_an_id_is_refused_in_one_sentence_or_comes_back(client_order_id: str) -> None:
-    for codec in CODECS.values():
-        try:
-            sent = codec.encode(client_order_id)
-        except ValueError as e:
-            assert repr(client_order_id) in str(e)
-        else:
-            assert codec.decode(sent) == client_order_id
+@given(_CODECS, st.text(max_size=60))
+def test_an_id_comes_back_or_is_refused(codec: Codec, client_order_id: str) -> None:
+    try:
+        sent = codec.encode(client_order_id)
+    except ValueError:
+        return
+    assert codec.decode(sent) == client_order_id
 
 
 @pytest.mark.parametrize("told", ["web", "api", "apiv4", "app", "ao-12345", "-", ""])

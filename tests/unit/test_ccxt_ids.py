@@ -13,7 +13,7 @@ _SWITCHES = tuple(product((True, False), repeat=2))
 
 @pytest.mark.parametrize("name", sorted(CODECS))
 @pytest.mark.parametrize(("uuids", "hyphens"), _SWITCHES)
-def test_the_engines_own_ids_come_back(name: str, uuids: bool, hyphens: bool) -> None:  # noqa: FBT001
+def test_the_engines_own_ids_come_back(name: str, uuids: bool, hyphens: bool) -> None:
     factory = OrderFactory(
         TraderId("TRADER-001"),
         StrategyId("EMACross-XY9"),
@@ -53,5 +53,5 @@ def test_an_impossible_date_is_not_packed() -> None:
 
 
 def test_an_unknown_codec_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="codec must be one of .*, was 'base64'"):
+    with pytest.raises(ValueError, match=r"codec must be one of .*, was 'base64'"):
         codec("base64")

@@ -97,6 +97,33 @@ def test_a_client_that_meets_its_own_order_trades_with_it() -> None:
     assert maker.trade_id != taker.trade_id
 
 
+def test_a_taker_fills_at_the_prices_that_the_book_shows() -> None:
+    made = exchange()
+    made.place(limit(Side.BUY, "3", "99"))
+    made.tick(BTC, D(99), D(1), Side.BUY)  # a touch that leaves the client's bid at the trade
+    book = made.book(BTC)
+    assert book.bids[0].price == 99 < book.asks[0].price
+    made.place(market(Side.BUY, "0.1"))
+    assert made.fills()[-1].price == book.asks[0].price
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_an_own_order_that_shrank_while_it_was_being_met_fills_no_more_than_is_left(
+    kept: int,
+) -> None:
+    made = exchange()
+    made.tick(BTCP, D(100), D(1), Side.SELL)  # best ask 100.1, the next 101
+    held = made.book(BTCP).asks[0].quantity
+    made.place(market(Side.BUY, str(held), symbol=BTCP))
+    first, second = (
+        made.place(limit(Side.SELL, str(quantity), price, symbol=BTCP, reduce_only=True))
+        for quantity, price in ((held - kept, "100.2"), (held, "100.3"))
+    )
+    made.place(limit(Side.BUY, str(2 * held), "100.3", symbol=BTCP))
+    assert sum(f.quantity for f in made.fills(order_id=first.order_id)) == held - kept
+    assert sum(f.quantity for f in made.fills(order_id=second.order_id)) == kept
+
+
 def test_a_market_buy_by_cost_spends_at_most_its_cost() -> None:
     made = exchange()
     order = made.place(Ask(symbol=BTC, side=Side.BUY, kind=Kind.MARKET, cost=D("250.07")))
@@ -196,6 +223,14 @@ def test_an_amended_order_keeps_its_id_and_moves_its_hold() -> None:
     amended = made.amend(order.order_id, quantity=D(3), price=D(95))
     assert (amended.order_id, amended.quantity, amended.price) == (order.order_id, D(3), D(95))
     assert made.balances(Product.SPOT)["USDT"].held == 285 * (1 + SPOT.taker_fee)
+
+
+def test_an_amended_orders_own_hold_counts_as_free() -> None:
+    made = exchange()
+    order = made.place(limit(Side.SELL, "9", "110"))
+    assert made.amend(order.order_id, quantity=D(10)).quantity == 10
+    with pytest.raises(Refused, match="insufficient balance"):
+        made.amend(order.order_id, quantity=D("10.001"))
 
 
 def test_an_order_amended_across_the_book_takes() -> None:

@@ -79,6 +79,13 @@ class LocalVenue:
         return self._opened.url
 
     @property
+    def environment(self) -> dict[str, str]:
+        """Tell the variables in which a user of this venue would keep these keys."""
+        keys = self.keys
+        told = {"API_KEY": keys.key, "API_SECRET": keys.secret, "API_PASSPHRASE": keys.passphrase}
+        return {f"{self._spoken.name.upper()}_{name}": value for name, value in told.items()}
+
+    @property
     def dialect(self) -> Dialect:
         """Show what speaks."""
         return self._opened.dialect

@@ -1,0 +1,300 @@
+"""Closed bars, marks, funding and history, against the exchange's own records."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+from time import time
+from typing import Any
+
+import pytest
+from nautilus_trader.model import (
+    Bar,
+    BarType,
+    FundingRateUpdate,
+    IndexPriceUpdate,
+    MarkPriceUpdate,
+)
+
+from ccxt_nt.feeds_bars import BarFeed
+from ccxt_nt.feeds_marks import FundingFeed, MarkFeed, MarkOutput
+from ccxt_nt.history import History
+from ccxt_nt.profiles import Profile
+from ccxt_nt.streams import StreamState
+from ccxt_nt.values import BarRow, Product
+from tests.integration.ccxt_feeds import BOTH, DIALECTS, LOT, Booth, booth, quick
+from tests.venue.clock import VenueClock
+from tests.venue.exchange import Exchange
+from tests.venue.faults import Fault, FaultKind
+from tests.venue.local import LocalVenue
+from tests.venue.model import Candle, Side
+
+# `Any` in this module: a feed's stream is looked at
+
+MINUTE_MS = 60_000
+SHORT_SECS = 1.2  # before the end of a minute, when a scene begins
+
+type Scene = Callable[[Booth], Awaitable[None]]
+
+
+def play(
+    dialect: str,
+    product: Product,
+    scene: Scene,
+    *,
+    before_close_secs: float = SHORT_SECS,
+    changed: Callable[[Profile], Profile] = quick,
+) -> None:
+    async def run() -> None:
+        async with booth(venue, product, changed=changed) as made:
+            # The clock is turned once all is open, for opening takes its own time
+            await made.call(lambda exchange: turn_to(exchange, before_close_secs))
+            await sync(made)
+            await scene(made)
+
+    # A day ago, so that no turn of it is in what ccxt takes for the future
+    start_ms = int(time() * 1000) // MINUTE_MS * MINUTE_MS - 24 * 60 * MINUTE_MS
+    with LocalVenue(dialect, clock=VenueClock(start_ms=start_ms)) as venue:
+        asyncio.run(run())
+
+
+async def sync(made: Booth) -> None:
+    """Learn the market's time, which the tests turn by hand; the venue's clock tells the wall's."""
+    now_ms = await made.call(lambda exchange: exchange.clock.now_ms())
+    made.station.offset_ms = now_ms - made.station.now_ns() // 1_000_000
+
+
+def turn_to(exchange: Exchange, before_close_secs: float) -> None:
+    """Turn market time to shortly before the next close."""
+    now = exchange.clock.now_ms()
+    left = MINUTE_MS - now % MINUTE_MS
+    exchange.clock.turn((left - int(before_close_secs * 1000)) % MINUTE_MS)
+    exchange.roll()
+
+
+def bar_feed(made: Booth) -> BarFeed:
+    kind = BarType.from_str(f"{made.instrument.id}-1-MINUTE-LAST-EXTERNAL")
+    return BarFeed(made.station, made.market, made.instrument, bar_type=kind, timeframe="1m")
+
+
+def bars(made: Booth) -> list[Bar]:
+    return [each for each in made.got if isinstance(each, Bar)]
+
+
+async def live(made: Booth, feed: Any) -> None:
+    await made.until(lambda: feed.stream.state is StreamState.LIVE)
+
+
+async def candles(made: Booth) -> list[Candle]:
+    """List the exchange's own bars, the running one included."""
+    symbol = made.market.symbol
+    return await made.call(lambda exchange: exchange.candles(symbol, MINUTE_MS, 0, 2**62))
+
+
+def assert_same(bar: Bar, candle: Candle) -> None:
+    assert bar.ts_event == (candle.open_ms + MINUTE_MS) * 1_000_000
+    told = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+    assert [each.as_decimal() for each in told] == [
+        candle.open,
+        candle.high,
+        candle.low,
+        candle.close,
+        candle.volume,
+    ]
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_a_quiet_bar_is_closed_by_the_clock_with_the_exchanges_figures(
+    dialect: str, product: Product
+) -> None:
+    async def scene(made: Booth) -> None:
+        feed = bar_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            for price in ("50000", "50100", "49900", "50050"):
+                await made.tick(price)
+            await made.until(lambda: len(bars(made)) == 1, secs=6)
+            assert_same(bars(made)[0], (await candles(made))[-2:][0])
+
+    play(dialect, product, scene)
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_a_bar_is_told_as_soon_as_the_next_begins_where_the_stream_can_be_trusted(
+    dialect: str, product: Product
+) -> None:
+    async def scene(made: Booth) -> None:
+        feed = bar_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            await made.tick("50000")
+            await made.tick("50010")
+            await made.call(lambda exchange: turn_to(exchange, 60.0))
+            await sync(made)
+            await made.tick("50020")
+            await made.until(lambda: len(bars(made)) == 1, secs=6)
+            assert_same(bars(made)[0], (await candles(made))[-2])
+            assert bars(made)[0].close.as_decimal() == Decimal(50010)
+
+    play(dialect, product, scene, before_close_secs=30.0)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_bars_that_closed_while_the_line_was_down_are_fetched_in_order(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        feed = bar_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            await made.tick("50000")
+            made.venue.faults.add(Fault(kind=FaultKind.DROP_REQUEST, where="connect", count=None))
+            await made.drop()
+            await made.until(lambda: feed.stream.state is StreamState.LOST)
+            for number in range(1, 4):
+                await made.tick(str(50000 + 10 * number))
+                await made.call(lambda exchange: turn_to(exchange, 60.0))
+            await made.tick("50040")
+            await sync(made)
+            made.venue.faults.clear()
+            await made.until(lambda: len(bars(made)) >= 3, secs=15)
+            truth = (await candles(made))[-4:-1]
+            for bar, candle in zip(bars(made), truth, strict=True):
+                assert_same(bar, candle)
+
+    play(dialect, Product.SPOT, scene, before_close_secs=30.0)
+
+
+def test_gates_pushed_volume_counts_quote_coins_and_is_never_told() -> None:
+    async def scene(made: Booth) -> None:
+        feed = bar_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            for _ in range(3):
+                await made.tick("50000")
+            await made.until(lambda: len(bars(made)) == 1, secs=6)
+            assert bars(made)[0].volume.as_decimal() == 3 * LOT[Product.SPOT]
+
+    play("gate", Product.SPOT, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_history_that_fails_is_asked_again(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        feed = bar_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            await made.tick("50000")
+            made.venue.faults.add(
+                Fault(kind=FaultKind.STATUS_502_BEFORE, where="public"),
+                Fault(kind=FaultKind.HTML_200_BEFORE, where="public"),
+            )
+            await made.until(lambda: len(bars(made)) == 1, secs=12)
+            assert sum("could not be asked for" in text for text in made.logged) == 2
+
+    play(dialect, Product.SPOT, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_mark_and_index_price_and_funding_are_told_when_they_change(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        marks = MarkFeed(made.station, made.market, made.instrument)
+        for output in (MarkOutput.MARK, MarkOutput.INDEX):
+            marks.again(output)
+        funding = FundingFeed(made.station, made.market, made.instrument)
+        async with made.running(marks, funding):
+            await made.tick("50000")
+            symbol = made.market.symbol
+
+            def last(kind: type) -> Any:
+                return next((each for each in reversed(made.got) if isinstance(each, kind)), None)
+
+            def told() -> tuple[Decimal | None, Decimal | None]:
+                mark, index = last(MarkPriceUpdate), last(IndexPriceUpdate)
+                return (
+                    mark and mark.value.as_decimal(),
+                    index and index.value.as_decimal(),
+                )
+
+            for price in ("50500", "50600"):
+                await made.tick(price)
+                truth = await made.call(lambda e: (e.mark(symbol), e.index(symbol)))
+                await made.until(lambda truth=truth: told() == truth, secs=8)
+            await made.until(lambda: last(FundingRateUpdate) is not None)
+            truth = await made.call(lambda exchange: exchange.funding(symbol))
+            assert last(FundingRateUpdate).rate == truth.rate
+            assert last(FundingRateUpdate).next_funding_ns == truth.next_ms * 1_000_000
+        values = [each.value for each in made.got if isinstance(each, MarkPriceUpdate)]
+        assert all(before != after for before, after in pairwise(values))
+
+    play(dialect, Product.LINEAR, scene)
+
+
+def past(exchange: Exchange, symbol: str, lot: Decimal, count: int) -> None:
+    """Let so many minutes pass, with a trade in each."""
+    for number in range(count):
+        exchange.tick(symbol, Decimal(50000 + number), lot, Side.BUY)
+        exchange.clock.turn(MINUTE_MS)
+        exchange.roll()
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_history_comes_page_by_page_each_bar_once_and_only_closed_ones(
+    dialect: str, product: Product
+) -> None:
+    async def scene(made: Booth) -> None:
+        symbol, lot = made.market.symbol, LOT[product]
+        await made.call(lambda exchange: past(exchange, symbol, lot, 25))
+        await sync(made)
+        await made.tick("60000")  # a bar that is running
+        history = History(made.station)
+
+        async def ask(**window: int | None) -> list[BarRow]:
+            chosen = {"start_ns": None, "end_ns": None, "limit": None, **window}
+            return await history.bars(made.market, "1m", MINUTE_MS * 1_000_000, **chosen)
+
+        truth = [candle for candle in await candles(made) if candle.volume][-26:-1]
+        first = truth[0].open_ms * 1_000_000
+        found = await ask(start_ns=first)
+        assert [row.open_ns // 1_000_000 for row in found] == [each.open_ms for each in truth]
+        assert [row.volume for row in found] == [each.volume for each in truth]
+        assert await ask(limit=4) == found[-4:]
+        middle = found[10].open_ns
+        assert await ask(start_ns=first, end_ns=middle) == found[:10]
+
+    def few(row: Profile) -> Profile:
+        return replace(quick(row), paging=replace(row.paging, bars=7))
+
+    play(dialect, product, scene, before_close_secs=30.0, changed=few)
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_the_last_trades_are_told_oldest_first(dialect: str, product: Product) -> None:
+    async def scene(made: Booth) -> None:
+        for number in range(8):
+            await made.tick(str(50000 + number))
+        history = History(made.station)
+        rows = await history.trades(made.market, start_ns=None, end_ns=None, limit=5)
+        assert [row.price for row in rows] == [Decimal(50003 + number) for number in range(5)]
+
+    play(dialect, product, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_funding_that_was_paid_is_remembered(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        symbol = made.market.symbol
+        rates = [Decimal("0.0001"), Decimal("-0.0002"), Decimal("0.0003")]
+
+        def settle(exchange: Exchange) -> None:
+            for rate in rates:
+                exchange.settle_funding(symbol, rate)
+                exchange.clock.turn(8 * 3_600_000)
+
+        await made.call(settle)
+        rows = await History(made.station).funding(
+            made.market, made.instrument, start_ns=None, end_ns=None, limit=None
+        )
+        assert [row.rate for row in rows] == rates
+        assert [row.ts_event for row in rows] == sorted(row.ts_event for row in rows)
+
+    play(dialect, Product.LINEAR, scene)

@@ -1,0 +1,394 @@
+"""Trades, quotes and books through every kind of trouble that a connection has."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from nautilus_trader.model import BookType, OrderBook, OrderBookDeltas, QuoteTick, TradeTick
+
+from ccxt_nt.feeds_book import BookFeed, BookOutput
+from ccxt_nt.feeds_market import QuoteFeed, TradeFeed
+from ccxt_nt.health import HealthReport
+from ccxt_nt.profiles import Profile
+from ccxt_nt.sequences import SequenceWatch, is_about
+from ccxt_nt.streams import StreamState
+from ccxt_nt.values import Health, Product
+from tests.integration.ccxt_feeds import BOTH, DIALECTS, Booth, booth, quick
+from tests.venue.faults import Fault, FaultKind
+from tests.venue.local import LocalVenue
+from tests.venue.model import Side
+from tests.venue.sockets import Connection
+
+# `Any` in this module: frames are JSON
+
+type Scene = Callable[[Booth], Awaitable[None]]
+
+
+def play(
+    dialect: str,
+    product: Product,
+    scene: Scene,
+    *,
+    changed: Callable[[Profile], Profile] = quick,
+) -> None:
+    async def run() -> None:
+        async with booth(venue, product, changed=changed) as made:
+            await scene(made)
+
+    with LocalVenue(dialect) as venue:
+        asyncio.run(run())
+
+
+def trades(made: Booth) -> list[TradeTick]:
+    return [each for each in made.got if isinstance(each, TradeTick)]
+
+
+def prices(made: Booth) -> list[str]:
+    return [str(trade.price.as_decimal().normalize()) for trade in trades(made)]
+
+
+def state(feed: Any) -> StreamState:
+    found: StreamState = feed.stream.state  # every feed of the market has one stream
+    return found
+
+
+async def live(made: Booth, *feeds: Any) -> None:
+    await made.until(lambda: all(state(feed) is StreamState.LIVE for feed in feeds))
+
+
+def trade_feed(made: Booth) -> TradeFeed:
+    return TradeFeed(made.station, made.market, made.instrument)
+
+
+class Mirror:
+    """A book of the engine that follows the deltas emitted."""
+
+    def __init__(self, made: Booth, *, depth: int) -> None:
+        self.made = made
+        self.depth = depth
+        self.feed = BookFeed(made.station, made.market, made.instrument, depth=depth)
+        self.feed.outputs.add(BookOutput.DELTAS)
+        self.crossed = False
+        rule = made.line.profile.book_sequence
+        if rule is not None:
+            self._sequences = SequenceWatch(rule)
+            made.line.tap(self._check)
+
+    def _check(self, url: str, frame: Any) -> None:
+        market = self._sequences.hear(frame)
+        if market is not None and is_about(market, self.feed.market.native_id):
+            self.feed.lost_updates()
+
+    def book(self) -> OrderBook:
+        """Apply everything emitted so far."""
+        book = OrderBook(self.made.instrument.id, BookType.L2_MBP)
+        for each in self.made.got:
+            if isinstance(each, OrderBookDeltas):
+                book.apply_deltas(each)
+                bid, ask = book.best_bid_price(), book.best_ask_price()
+                self.crossed = self.crossed or (None not in (bid, ask) and bid >= ask)
+        return book
+
+    async def is_true(self) -> bool:
+        """Compare with the exchange's own book."""
+        truth = await self.made.call(lambda exchange: exchange.book(self.made.market.symbol))
+        ours = self.book()
+        return all(
+            mine == {level.price: level.quantity for level in theirs[: self.depth]}
+            for mine, theirs in (
+                (ours.bids_to_dict(self.depth), truth.bids),
+                (ours.asks_to_dict(self.depth), truth.asks),
+            )
+        )
+
+    async def until_true(self, price: int = 60000) -> None:
+        """Have the market move until our book is the exchange's."""
+        for number in range(200):
+            await self.made.tick(str(price + number % 7))
+            await asyncio.sleep(0.02)
+            if await self.is_true():
+                return
+        raise AssertionError(f"the book never became true: {self.made.logged[-5:]}")
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_every_trade_comes_once_through_a_lost_connection_and_nothing_from_before(
+    dialect: str, product: Product
+) -> None:
+    async def scene(made: Booth) -> None:
+        await made.tick("49000")  # before we listen
+        feed = trade_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            for number in range(5):
+                await made.tick(str(50000 + number))
+            await made.until(lambda: len(trades(made)) >= 5)
+            await made.drop()
+            for number in range(5, 10):  # nobody listens
+                await made.tick(str(50000 + number))
+            await made.until(lambda: state(feed) is not StreamState.LIVE)
+            await live(made, feed)
+            for number in range(10, 15):
+                await made.tick(str(50000 + number))
+            await made.until(lambda: len(trades(made)) >= 15)
+        assert prices(made) == [str(Decimal(50000 + n).normalize()) for n in range(15)]
+        assert len({trade.trade_id for trade in trades(made)}) == 15
+
+    play(dialect, product, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_burst_while_nobody_awaits_is_delivered_whole_without_waiting_for_the_next(
+    dialect: str,
+) -> None:
+    async def scene(made: Booth) -> None:
+        feed = trade_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            symbol = made.market.symbol
+
+            def burst(exchange: Any) -> None:
+                for number in range(60):
+                    exchange.tick(symbol, Decimal(50000 + number), Decimal("0.01"), Side.BUY)
+
+            await made.call(burst)
+            await made.until(lambda: len(trades(made)) == 60)
+
+    play(dialect, Product.SPOT, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_malformed_frames_cost_nothing_but_themselves(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        feed = trade_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            await made.tick("50000")
+            await made.until(lambda: len(trades(made)) >= 1)
+            made.venue.faults.add(Fault(kind=FaultKind.PUSH_MALFORMED, where="trades", count=3))
+            for number in range(1, 9):
+                await made.tick(str(50000 + number))
+            await made.until(lambda: len(trades(made)) >= 6)
+            assert made.line.bad_frames >= 1 or made.logged
+            assert feed.stream.state is StreamState.LIVE  # the connection was never lost
+
+    play(dialect, Product.SPOT, scene, changed=lambda row: row)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"broken": ',
+        "[1, 2",
+        "null",
+        "17",
+        '"text"',
+        "[]",
+        "{}",
+        '{"type": "error", "code": 415, "data": "type is not supported"}',
+        '{"event": "update", "channel": "spot.trades", "result": 5}',
+        '{"action": "update", "arg": {"channel": "trade", "instType": "SPOT"}, "data": 7}',
+        '{"type": "message", "topic": "/market/match:BTC-USDT", "subject": "x", "data": []}',
+    ],
+)
+def test_no_frame_whatever_it_says_makes_a_socket_deaf(dialect: str, frame: str) -> None:
+    async def scene(made: Booth) -> None:
+        feed = trade_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            await made.call(lambda _: send_to_all(made.venue, frame))
+            await made.tick("50001")
+            await made.until(lambda: prices(made) == ["50001"], secs=5)
+            assert feed.stream.state is StreamState.LIVE
+
+    play(dialect, Product.SPOT, scene, changed=lambda row: row)
+
+
+def send_to_all(venue: LocalVenue, frame: str) -> None:
+    sockets: list[Connection] = venue._opened.sockets  # on the venue's own thread
+    for socket in sockets:
+        socket.send(frame, stream="ack")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("kind", [FaultKind.STREAM_SILENT, FaultKind.SOCKET_HALF_OPEN])
+def test_a_deaf_connection_is_found_by_asking_and_what_it_missed_is_fetched(
+    dialect: str, kind: FaultKind
+) -> None:
+    async def scene(made: Booth) -> None:
+        feed = trade_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            await made.tick("50000")
+            await made.until(lambda: len(trades(made)) == 1)
+            made.venue.faults.add(Fault(kind=kind, where="trades"))
+            for number in range(1, 4):
+                await made.tick(str(50000 + number))
+            await made.until(lambda: len(trades(made)) == 4)
+        assert prices(made) == [str(Decimal(50000 + n).normalize()) for n in range(4)]
+
+    play(dialect, Product.SPOT, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_quiet_market_is_left_in_peace(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        feed = trade_feed(made)
+        mirror = Mirror(made, depth=20)
+        async with made.running(feed, mirror.feed):
+            await live(made, feed, mirror.feed)
+            await made.tick("50000")
+            await mirror.until_true()
+            mark = len(made.venue.requests)
+            await made.until(lambda: len(made.venue.requests) >= mark + 4)  # it was asked about
+            assert state(feed) is state(mirror.feed) is StreamState.LIVE
+            assert made.station.board.report.reasons == ()
+            assert len(made.venue.sockets) == 1
+
+    play(dialect, Product.SPOT, scene)
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+@pytest.mark.parametrize("depth", [5, 20])
+def test_the_book_is_the_exchanges_after_every_reconnection(
+    dialect: str, product: Product, depth: int
+) -> None:
+    async def scene(made: Booth) -> None:
+        mirror = Mirror(made, depth=depth)
+        async with made.running(mirror.feed):
+            await live(made, mirror.feed)
+            await mirror.until_true()
+            for round_ in range(2):
+                await made.drop()
+                for number in range(3):  # far away from what ccxt remembers
+                    await made.tick(str(70000 + 5000 * round_ + number))
+                await made.until(lambda: state(mirror.feed) is not StreamState.LIVE)
+                await live(made, mirror.feed)
+                await mirror.until_true(71000 + 5000 * round_)
+        assert not mirror.crossed
+
+    play(dialect, product, scene)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "product", "depth"),
+    [
+        ("bitget", Product.SPOT, 20),
+        ("bitget", Product.LINEAR, 20),
+        ("kucoin", Product.SPOT, 100),
+        ("gate", Product.SPOT, 20),
+        ("gate", Product.LINEAR, 20),
+    ],
+)
+@pytest.mark.parametrize("kind", [FaultKind.SEQUENCE_GAP, FaultKind.PUSH_REORDER])
+def test_lost_and_reordered_updates_of_a_book_are_noticed_and_mended(
+    dialect: str, product: Product, depth: int, kind: FaultKind
+) -> None:
+    async def scene(made: Booth) -> None:
+        reports: list[HealthReport] = []
+        mirror = Mirror(made, depth=depth)
+        async with made.running(mirror.feed):
+            await live(made, mirror.feed)
+            await mirror.until_true()
+            made.station.board.listen(reports.append)
+            made.venue.faults.add(Fault(kind=kind, where="book"))
+            for number in range(4):
+                await made.tick(str(61000 + number))
+            await mirror.until_true(62000)
+            await live(made, mirror.feed)
+            assert [each.kind for each in made.venue.faults.log] == [kind]
+        assert [report.health for report in reports[:2]] == [Health.DEGRADED, Health.HEALTHY]
+        assert not mirror.crossed
+
+    play(dialect, product, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_silent_book_is_found_by_asking(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        mirror = Mirror(made, depth=20)
+        async with made.running(mirror.feed):
+            await live(made, mirror.feed)
+            await mirror.until_true()
+            made.venue.faults.add(Fault(kind=FaultKind.STREAM_SILENT, where="book"))
+            await mirror.until_true(62000)
+        assert not mirror.crossed
+
+    play(dialect, Product.SPOT, scene)
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_quotes_follow_the_top_of_the_book(dialect: str, product: Product) -> None:
+    async def scene(made: Booth) -> None:
+        feed = QuoteFeed(made.station, made.market, made.instrument)
+        async with made.running(feed):
+            await live(made, feed)
+            await made.tick("50123")
+
+            def quotes() -> list[QuoteTick]:
+                return [each for each in made.got if isinstance(each, QuoteTick)]
+
+            book = await made.call(lambda exchange: exchange.book(made.market.symbol))
+            top = (book.bids[0], book.asks[0])
+            await made.until(
+                lambda: (
+                    bool(quotes())
+                    and (quotes()[-1].bid_price.as_decimal(), quotes()[-1].ask_price.as_decimal())
+                    == (top[0].price, top[1].price)
+                )
+            )
+            assert quotes()[-1].bid_size.as_decimal() == top[0].quantity
+        pairs = zip(quotes(), quotes()[1:], strict=False)
+        assert all(before.ts_event <= after.ts_event for before, after in pairs)
+
+    play(dialect, product, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_venue_that_restarts_is_found_again(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        feed = trade_feed(made)
+        async with made.running(feed):
+            await live(made, feed)
+            await asyncio.to_thread(made.venue.restart, 0.5)
+            await made.until(lambda: state(feed) is StreamState.LOST)
+            assert made.station.board.health is Health.DEGRADED
+            await live(made, feed)
+            await made.tick("50001")
+            await made.until(lambda: prices(made) == ["50001"])
+            assert made.station.board.health is Health.HEALTHY
+
+    play(dialect, Product.SPOT, scene)
+
+
+def test_a_new_connection_asks_kucoin_for_a_new_token() -> None:
+    async def scene(made: Booth) -> None:
+        feed = trade_feed(made)
+
+        def tokens() -> int:
+            return sum(seen.path == "/api/v1/bullet-public" for seen in made.venue.requests)
+
+        async with made.running(feed):
+            await live(made, feed)
+            assert tokens() == 1
+            await made.drop()
+            await made.until(lambda: tokens() == 2)
+            await live(made, feed)
+
+    play("kucoin", Product.SPOT, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_closing_the_line_under_running_streams_leaves_nothing_behind(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        feeds = [trade_feed(made), QuoteFeed(made.station, made.market, made.instrument)]
+        async with made.running(*feeds):
+            await live(made, *feeds)
+            await made.line.close()
+            await made.until(lambda: all(state(feed) is StreamState.LOST for feed in feeds))
+
+    play(dialect, Product.SPOT, scene, changed=lambda row: replace(row, bids_asks=True))

@@ -1,0 +1,311 @@
+"""One line to a venue: what becomes of a request, whatever happens to it on the way."""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from ccxt_nt.client import Line, Role
+from ccxt_nt.credentials import Credentials
+from ccxt_nt.endpoints import redirect
+from ccxt_nt.errors import Rejected, Throttled, Unknown, VenueError
+from ccxt_nt.lanes import Urgency
+from ccxt_nt.settings import Settings
+from ccxt_nt.values import Product
+from ccxt_nt.venues import profile
+from tests.integration.ccxt_feeds import BOTH, DIALECTS, SYMBOL
+from tests.venue.faults import Fault, FaultKind
+from tests.venue.local import LocalVenue
+from tests.venue.wire import Keys
+
+# `Any` in this module: ccxt's answers have no types
+
+KEYS = Keys(key="canary-key-1234", secret="canary-secret-5678", passphrase="canary-phrase-9")
+PARTS = {
+    "apiKey": KEYS.key,
+    "secret": KEYS.secret,
+    "password": KEYS.passphrase,
+    "uid": "canary-uid-42",
+}
+
+type Scene = Callable[[Line, LocalVenue], Awaitable[None]]
+
+
+def play(
+    dialect: str,
+    scene: Scene,
+    *,
+    product: Product = Product.SPOT,
+    role: Role = Role.ORDERS,
+    deadline_secs: float = 5.0,
+) -> list[str]:
+    """Open a line with keys, let a scene happen, and give what was logged."""
+    logged: list[str] = []
+
+    async def run() -> None:
+        row = profile(dialect.upper(), product)
+        settings = Settings(
+            venue=row.venue, product=product, endpoint=venue.url, deadline_secs=deadline_secs
+        )
+        parts = {name: PARTS[name] for name in row.credentials}
+        public = Line(row, settings, role=Role.DATA, log=logged.append)
+        line = Line(
+            row, settings, role=role, credentials=Credentials(parts=parts), log=logged.append
+        )
+        await public.open()
+        await line.open()
+        try:
+            await public.load_markets()
+            await line.adopt(public)
+            await line.know_user()
+            await scene(line, venue)
+        finally:
+            await line.close()
+            await public.close()
+
+    with LocalVenue(dialect, keys=KEYS) as venue:
+        asyncio.run(run())
+    return logged
+
+
+async def buy(line: Line, *, number: int = 1, **options: Any) -> Any:
+    """Send a limit order far from the market."""
+    prefix = "t-" if line.profile.ccxt_id == "gate" else ""
+    params = {"clientOrderId": f"{prefix}order{number}", **line.profile.place_params}
+    return await line.ask(
+        "create_order",
+        SYMBOL[line.profile.product],
+        "limit",
+        "buy",
+        "0.01",
+        "30000",
+        params,
+        wrote=True,
+        **options,
+    )
+
+
+def placed(venue: LocalVenue) -> int:
+    return venue.call(lambda exchange: len(exchange.truth.placed))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arrives"),
+    [
+        (FaultKind.RESET_BEFORE, 0),
+        (FaultKind.RESET_AFTER, 1),
+        (FaultKind.TIMEOUT_AFTER, 1),
+        (FaultKind.DROP_REQUEST, 0),
+        (FaultKind.STATUS_502_BEFORE, 0),
+        (FaultKind.STATUS_502_AFTER, 1),
+        (FaultKind.HTML_200_BEFORE, 0),
+        (FaultKind.HTML_200_AFTER, 1),
+        (FaultKind.EMPTY_JSON_AFTER, 1),
+    ],
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_order_without_a_plain_answer_is_unknown_and_is_never_sent_again(
+    dialect: str, kind: FaultKind, arrives: int
+) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        venue.faults.add(Fault(kind=kind, where="order"))
+        with pytest.raises(Unknown):
+            await buy(line)
+        sent = await asyncio.to_thread(lambda: [r for r in venue.requests if r.purpose == "order"])
+        assert len(sent) == 1
+        assert await asyncio.to_thread(placed, venue) == arrives
+
+    play(dialect, scene, deadline_secs=0.5)
+
+
+@pytest.mark.parametrize(
+    "kind", [FaultKind.HTML_200_BEFORE, FaultKind.EMPTY_JSON_AFTER, FaultKind.STATUS_502_BEFORE]
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_answer_is_not_taken_for_an_empty_account(dialect: str, kind: FaultKind) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        venue.faults.add(Fault(kind=kind, where="read"))
+        with pytest.raises(VenueError):
+            await line.ask("fetch_open_orders", SYMBOL[line.profile.product])
+
+    play(dialect, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_refusal_is_a_refusal(dialect: str) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        with pytest.raises(Rejected) as told:
+            await line.ask(
+                "create_order", "BTC/USDT", "limit", "buy", "100", "30000", {}, wrote=True
+            )
+        assert told.value.code
+
+    play(dialect, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_too_many_requests_let_the_line_rest(dialect: str) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        venue.faults.add(Fault(kind=FaultKind.STATUS_429, where="read"))
+        with pytest.raises(Throttled):
+            await line.ask("fetch_balance")
+        began = monotonic()
+        await line.ask("fetch_balance")
+        assert monotonic() - began >= 0.9
+
+    play(dialect, scene)
+
+
+def test_a_request_that_never_left_the_queue_is_told_from_one_that_did() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        line._lane.hold(60)
+        with pytest.raises(Throttled, match=r"create_order was not sent: it waited 0\.1 s"):
+            await buy(line, deadline_secs=0.1)
+        assert await asyncio.to_thread(placed, venue) == 0
+
+    play("bitget", scene)
+
+
+def test_a_protective_order_goes_before_forty_questions() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        questions = [asyncio.create_task(line.ask("fetch_balance")) for _ in range(40)]
+        await asyncio.sleep(0)
+        began = monotonic()
+        await buy(line, urgency=Urgency.PROTECTIVE)
+        assert monotonic() - began < 1.0
+        assert sum(task.done() for task in questions) < 30
+        for task in questions:
+            task.cancel()
+        await asyncio.gather(*questions, return_exceptions=True)
+
+    play("bitget", scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_secret_is_in_an_error_a_traceback_or_a_log(dialect: str) -> None:
+    texts: list[str] = []
+
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        texts.append(repr(line))
+        for kind in FaultKind:
+            venue.faults.clear()
+            venue.faults.add(Fault(kind=kind, where="order"), Fault(kind=kind, where="read"))
+            for attempt in (buy(line, number=9), line.ask("fetch_balance")):
+                try:
+                    await attempt
+                except VenueError as e:
+                    texts.extend(traceback.format_exception(e))
+        channel = line.channel("watch_orders")
+        venue.faults.clear()
+        venue.faults.add(Fault(kind=FaultKind.DROP_REQUEST, where="connect", count=None))
+        try:
+            async with asyncio.timeout(0.5):
+                await channel.watch()
+        except Exception as e:  # whatever it is, it is told
+            texts.append(line.tell(e))
+
+    texts += play(dialect, scene, deadline_secs=0.3)
+    assert len(texts) > 10
+    assert not [text for text in texts if "canary" in text]
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_private_subscriptions_are_acknowledged(dialect: str, product: Product) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        channel = line.channel("watch_orders")
+        said_yes = asyncio.Event()
+        channel.on_acknowledged = said_yes.set
+        watching = asyncio.create_task(channel.watch())
+        await asyncio.wait_for(said_yes.wait(), 5)
+        assert channel.is_subscribed
+        assert not watching.done()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    play(dialect, scene, product=product, role=Role.ACCOUNT)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_refused_subscription_is_told_to_whom_it_concerns_and_to_nobody_else(
+    dialect: str,
+) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        good = asyncio.create_task(line.channel("watch_trades", "ETH/USDT").watch())
+        bad = line.channel("watch_trades", "BTC/USDT")
+        line._exchange.markets["BTC/USDT"]["id"] = "NO-SUCH_PAIR"
+        with pytest.raises(Rejected, match="subscription refused: .*"):
+            await asyncio.wait_for(bad.watch(), 5)
+        assert not bad.is_subscribed  # so that the next attempt subscribes again
+        assert not good.done()
+        good.cancel()
+        await asyncio.gather(good, return_exceptions=True)
+
+    play(dialect, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_clocks_difference_is_measured(dialect: str) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        def skew(exchange: Any) -> None:
+            exchange.clock.skew_ms = 3_000
+
+        assert abs(await line.clock_offset_ms()) < 500
+        await asyncio.to_thread(venue.call, skew)
+        assert 2_500 < await line.clock_offset_ms() < 3_500
+
+    play(dialect, scene)
+
+
+def test_markets_are_loaded_without_keys_and_adopted() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        await line.ask("fetch_balance")
+        paths = [seen.path for seen in await asyncio.to_thread(lambda: venue.requests)]
+        assert sum("symbols" in path for path in paths) == 1
+        assert not [path for path in paths if "settings" in path]  # no guessing of account types
+
+    play("bitget", scene)
+
+
+def test_a_line_with_keys_needs_them_and_a_demo_must_exist() -> None:
+    row = profile("KUCOIN", Product.SPOT)
+    settings = Settings(venue="KUCOIN", product=Product.SPOT, demo=True)
+    with pytest.raises(ValueError, match="a line for orders needs credentials"):
+        Line(row, settings, role=Role.ORDERS, log=print)
+    line = Line(row, settings, role=Role.DATA, log=print)
+    with pytest.raises(ValueError, match="KUCOIN/spot has no demo"):
+        asyncio.run(line.open())
+
+
+def test_a_closed_line_says_so() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        await line.close()
+        with pytest.raises(Unknown, match="the line to BITGET/spot is closed"):
+            await line.ask("fetch_balance")
+
+    play("bitget", scene)
+
+
+class Urls:
+    hostname = "bitget.com"
+
+    def __init__(self) -> None:
+        self.urls: dict[str, Any] = {
+            "api": {"rest": "https://api.{hostname}/x", "ws": {"public": "wss://ws.host/v2"}},
+            "www": "https://www.bitget.com",
+            "test": None,
+        }
+
+
+def test_every_address_goes_behind_the_endpoint_with_its_host_first() -> None:
+    exchange = Urls()
+    redirect(exchange, "http://127.0.0.1:80/base")
+    assert exchange.urls["api"] == {
+        "rest": "http://127.0.0.1:80/base/api.bitget.com/x",
+        "ws": {"public": "ws://127.0.0.1:80/base/ws.host/v2"},
+    }
+    assert exchange.urls["www"] == "https://www.bitget.com"
+    redirect(exchange, "https://proxy")
+    assert exchange.urls["api"]["ws"]["public"].startswith("wss://proxy/127.0.0.1:80/")

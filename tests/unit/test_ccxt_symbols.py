@@ -1,0 +1,76 @@
+"""Names of instruments, there and back, and those that cannot be names."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from ccxt_nt.symbols import Symbols, instrument_name
+from ccxt_nt.values import MarketRow, Product
+
+
+def market(base: str = "BTC", quote: str = "USDT", *, linear: bool = False) -> MarketRow:
+    spot = f"{base}/{quote}"
+    return MarketRow(
+        symbol=f"{spot}:{quote}" if linear else spot,
+        native_id=f"{base}_{quote}",
+        base=base,
+        quote=quote,
+        settle=quote if linear else None,
+        product=Product.LINEAR if linear else Product.SPOT,
+        contract_size=Decimal(1),
+        tick=Decimal("0.1"),
+        lot=Decimal("0.001"),
+        min_quantity=None,
+        max_quantity=None,
+        min_notional=None,
+        maker_fee=Decimal(0),
+        taker_fee=Decimal(0),
+        active=True,
+    )
+
+
+def test_a_perpetual_is_told_from_its_spot_pair() -> None:
+    assert instrument_name(market()) == "BTCUSDT"
+    assert instrument_name(market(linear=True)) == "BTCUSDT-PERP"
+
+
+def test_every_name_leads_back() -> None:
+    table = Symbols([market(linear=True), market("ETH", linear=True)])
+    for row in table:
+        assert table.symbol(table.name(row.symbol)) == row.symbol
+        assert table.named(table.name(row.symbol)) is row
+        assert table.native(row.native_id) is row
+        assert row.symbol in table
+    assert len(table) == 2
+
+
+def test_an_ambiguous_name_is_refused_and_the_rest_works() -> None:
+    table = Symbols([market("A", "BC"), market("AB", "C"), market("ETH", "BTC")])
+    with pytest.raises(ValueError, match="'ABC' is ambiguous: A/BC and AB/C"):
+        table.named("ABC")
+    assert table.symbol("ETHBTC") == "ETH/BTC"
+    assert "A/BC" not in table
+
+
+@pytest.mark.parametrize("base", ["币安人生", "A.B", "A/B", "A B"])
+def test_a_name_that_the_engine_cannot_carry_is_refused(base: str) -> None:
+    table = Symbols([market(base), market("ETH")])
+    with pytest.raises(ValueError, match="cannot be an engine symbol"):
+        table.named(f"{base}USDT")
+    assert len(table) == 1
+
+
+def test_an_unknown_name_is_refused_by_name() -> None:
+    table = Symbols([market()])
+    with pytest.raises(ValueError, match="instrument 'DOGEUSDT' is not listed here"):
+        table.named("DOGEUSDT")
+    with pytest.raises(ValueError, match="symbol 'DOGE/USDT' is not listed here"):
+        table.market("DOGE/USDT")
+    with pytest.raises(ValueError, match="native id 'DOGE_USDT' is not listed here"):
+        table.native("DOGE_USDT")
+
+
+def test_two_markets_with_one_native_id_are_refused() -> None:
+    with pytest.raises(ValueError, match="distinct symbols and ids"):
+        Symbols([market(), replace(market("ETH"), native_id="BTC_USDT")])
