@@ -9,11 +9,11 @@ WORKERS ?= 2
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3 $(HOME)/.pyenv/versions/3.1[234].*/bin/python; do \
 	"$$p" -c 'import sys; raise SystemExit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 
-.PHONY: help backtest train test check property mutate bench lock clean
+.PHONY: help backtest train test check property mutate conformance faults soak bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 backtest: $(VENV)/.base ## Set up, make the synthetic sample once, backtest the trained model, then the plain rule
 	$(BIN)/python catalog/sample.py --catalog data/sample --if-missing
@@ -37,6 +37,15 @@ property: $(VENV)/.dev ## The laws with a million examples in total (nightly pro
 
 mutate: $(VENV)/.dev ## Mutation check of risk, bracket and sizing
 	$(BIN)/python benchmarks/mutation.py
+
+conformance: $(VENV)/.dev ## NautilusTrader's adapter test cases on each venue, into docs/venues
+	$(BIN)/python -m tests.conformance --write-docs
+
+faults: $(VENV)/.dev ## 200 schedules of random faults at each venue
+	$(BIN)/python -m tests.faults --schedules 200
+
+soak: $(VENV)/.dev ## Half an hour of messages and drops
+	$(BIN)/python -m tests.faults.soak --minutes 30
 
 bench: $(VENV)/.dev ## Ratios against the plain engine and its peers, in one run
 	$(BIN)/python benchmarks/run.py

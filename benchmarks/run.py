@@ -82,6 +82,12 @@ def _truth(*, quick: bool, console: Console) -> list[Figure]:
     return run(quick=quick, console=console)
 
 
+def _adapter(*, quick: bool, console: Console) -> list[Figure]:
+    from benchmarks.adapter import run
+
+    return run(quick=quick, console=console)
+
+
 BENCHMARKS: Final[dict[str, Callable[..., list[Figure]]]] = {
     "features": _features,
     "gate": _gate,
@@ -91,6 +97,7 @@ BENCHMARKS: Final[dict[str, Callable[..., list[Figure]]]] = {
     "model": _model,
     "growth": _growth,
     "truth": _truth,
+    "adapter": _adapter,
 }
 
 

@@ -1,6 +1,6 @@
 """Balances as the engine wants them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from nautilus_trader.model import AccountBalance
@@ -12,18 +12,25 @@ from ccxt_nt.values import BalanceRow
 class Wallet:
     """What the venue last told of each currency; a stream tells only what changed."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_note", "_rows")
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str], None] = lambda text: None) -> None:
         self._rows: dict[str, BalanceRow] = {}
+        self._note = note
 
     def take(self, rows: Iterable[BalanceRow]) -> bool:
-        """Take in rows; True where any of them is news."""
+        """Take in rows; True where any of them is news. What the engine cannot hold is left out."""
         changed = False
         for row in rows:
-            if self._rows.get(row.currency) != row:
-                self._rows[row.currency] = row
-                changed = True
+            if self._rows.get(row.currency) == row:
+                continue
+            try:
+                balance(row)
+            except ValueError as e:
+                self._note(f"the balance of {row.currency} is left out: {e}")
+                continue
+            self._rows[row.currency] = row
+            changed = True
         return changed
 
     def balances(self) -> list[AccountBalance]:

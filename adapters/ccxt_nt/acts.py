@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
 
-from ccxt_nt.cases import Case, Cases
+from ccxt_nt.case import Case
+from ccxt_nt.cases import Cases
 from ccxt_nt.desk import Change, Desk
 from ccxt_nt.errors import (
     Closed,
@@ -60,8 +61,13 @@ class Acts:
     async def submit(self, case: Case, *, ready: Callable[[], Awaitable[None]]) -> None:
         """Send an order once, when its streams are ready, and find out what became of it."""
         async with case.turn:
-            await ready()
+            try:
+                await ready()
+            except VenueError as e:  # nothing was sent
+                self._cases.say(case, Refusal(reason=f"not sent: {e}", would_take=False))
+                return
             await self._send(case)
+            await self._look_after_trigger(case)
 
     async def _send(self, case: Case) -> None:
         case.is_sent = True
@@ -83,12 +89,34 @@ class Acts:
         else:
             self._cases.placed(case, venue_order_id)
 
+    async def _look_after_trigger(self, case: Case) -> None:
+        """End a trigger order that the price overtook on its way: it waits for the wrong side."""
+        if case.told.closed or not case.ledger.legs or not case.is_waiting:
+            return
+        try:
+            if not await self._desk.was_overtaken(case.ticket):
+                return
+        except VenueError as e:
+            self._office.note(f"{case.client_order_id}: whether it came in time is unknown: {e}")
+            return
+        row = await self._after_cancel(self._cases.key(case))
+        if row is not None:
+            self._cases.take_order(row)
+        if case.is_waiting and not case.is_over:
+            self._office.note(f"{case.client_order_id}: the price overtook its trigger, ending it")
+            await self._end(case, None)
+
     async def _settle(self, case: Case, patience: Patience) -> None:
         """Ask what became of an order that was sent a moment ago."""
-        key = self._cases.key(case)
         outcome = await self._resolver.outcome(
-            key, sent=self._office.secs(), patience=patience, known=lambda: bool(case.ledger.legs)
+            lambda: self._cases.key(case),
+            sent=self._office.secs(),
+            patience=patience,
+            known=lambda: bool(case.ledger.legs),
         )
+        if isinstance(outcome, Found) and self._cases.is_of_another(case, outcome.row):
+            await self._settle(case, patience)  # it was claimed in the same moment
+            return
         match outcome:
             case Found(row=row):
                 self._cases.placed(case, row.venue_order_id)
@@ -257,5 +285,3 @@ def _shows(row: OrderRow, change: Change) -> bool:
         and (change.price is None or row.price == change.price)
         and (change.trigger_price is None or row.trigger_price == change.trigger_price)
     )
-
-

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from ccxt_nt.errors import Rejected
-from ccxt_nt.guard import Frame, acknowledges, refuses
+from ccxt_nt.guard import Frame, acknowledges, refuses, topics
 
 # `Any` in this module: ccxt's websocket clients have no types
 
@@ -100,6 +100,16 @@ class Channel:
         if other.acknowledged:
             self.acknowledged = True
             self.on_acknowledged()
+
+    def shares(self, other: "Channel") -> bool:
+        """Say whether the venue knows both as one: Bitget's quotes and mark prices are."""
+        same = topics(self._sent) & topics(other._sent)
+        return bool(same) and self.is_subscribed and self._client is other._client
+
+    def release(self) -> None:
+        """Have ccxt forget the subscription, so that the next one of its kind is asked for."""
+        for name in self._subscriptions:
+            self._client.subscriptions.pop(name, None)
 
     def heard(self, client: Any, frame: Frame) -> bool:
         """Take the venue's yes or no, if the frame is one; say whether it was a no.

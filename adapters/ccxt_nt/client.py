@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from re import compile as pattern
 from typing import Any, Final
@@ -10,18 +10,19 @@ from typing import Any, Final
 import ccxt
 import ccxt.pro
 
-from ccxt_nt.channels import Channel, running_channel
+from ccxt_nt.channels import Channel
 from ccxt_nt.classify import classify
 from ccxt_nt.complaints import Complaints
 from ccxt_nt.credentials import Credentials
 from ccxt_nt.endpoints import redirect
 from ccxt_nt.errors import Throttled, Unknown, VenueError
-from ccxt_nt.guard import Frame, Guard
+from ccxt_nt.guard import Guard
 from ccxt_nt.lanes import Lane, Urgency
 from ccxt_nt.parsing import Unreadable, market_row
 from ccxt_nt.profiles import Profile
 from ccxt_nt.redact import redact
 from ccxt_nt.settings import Settings
+from ccxt_nt.switchboard import Switchboard
 from ccxt_nt.symbols import Symbols
 from ccxt_nt.values import MarketRow, Product
 
@@ -30,6 +31,8 @@ from ccxt_nt.values import MarketRow, Product
 CCXT_VERSION: Final = "4.5.90"
 _QUERY: Final = pattern(r"\?\S+")  # of a url: tokens and signatures travel there
 _THROTTLED_SECS: Final = 1.0
+_TRADES_KEPT: Final = 5_000  # ccxt keeps 1,000, and loses the rest of what it reads at one go
+_UNSUBSCRIBE_SECS: Final = 3.0
 
 if ccxt.__version__ != CCXT_VERSION:
     raise ImportError(
@@ -51,7 +54,7 @@ class Role(Enum):
         return self is not Role.DATA
 
 
-class Line:
+class Line(Switchboard):
     """All that one client does with one venue in one role."""
 
     def __init__(
@@ -67,20 +70,14 @@ class Line:
     ) -> None:
         if role.is_private and credentials is None:
             raise ValueError(f"a line for {role.value} needs credentials")
+        super().__init__(profile.key, log=log, clock=clock)
         self.profile = profile
         self.settings = settings
         self.role = role
         self.symbols = Symbols(())
-        self.bad_frames = 0
-        self._bad = Complaints(f"{profile.key} frames", log)
-        self.last_frame = clock()
         self._secrets = credentials.secrets if credentials else ()
         self._credentials = credentials.parts if credentials and role.is_private else {}
-        self._log = log
-        self._clock = clock
         self._wall_ms = wall_ms
-        self._taps: list[Callable[[str, Frame], None]] = []
-        self._channels: list[Channel] = []
         self._exchange: Any = None
         orders = role is Role.ORDERS
         self._lane = Lane(
@@ -100,7 +97,11 @@ class Line:
                 "number": str,  # exact from the venue's text to Decimal
                 "enableRateLimit": True,  # of websocket messages; requests go through our lane
                 "timeout": int(self.settings.deadline_secs * 1000),
-                "options": {**self.profile.options, "maxRetriesOnFailure": 0},
+                "options": {
+                    "tradesLimit": _TRADES_KEPT,
+                    **self.profile.options,
+                    "maxRetriesOnFailure": 0,
+                },
             }
         )
         exchange.watchman = self
@@ -108,6 +109,8 @@ class Line:
             self._enter_demo(exchange)
         if self.settings.endpoint is not None:
             redirect(exchange, self.settings.endpoint)
+            if self.settings.endpoint.startswith("http:"):
+                exchange.timeout_on_exit = 0  # there is no TLS to say goodbye to
         exchange.open()  # binds it to this loop, which some of its streams rely on
         self._exchange = exchange
 
@@ -223,12 +226,6 @@ class Line:
 
     # ---- streams ----
 
-    def channel(self, method: str, *args: object) -> Channel:
-        """Open one subscription; whoever opens it owns it and forgets it in the end."""
-        channel = Channel(self, method, args)
-        self._channels.append(channel)
-        return channel
-
     async def next_value(self, method: str, *args: object) -> Any:
         """Await one value of a stream; ccxt's own way to start a book afresh is not news."""
         while True:
@@ -251,19 +248,18 @@ class Line:
     async def _unsubscribe(self, channel: Channel) -> None:
         if self._exchange is None or not channel.is_subscribed:
             return
+        if any(each.shares(channel) for each in self._channels):
+            channel.release()  # the venue would end it for the other one too
+            return
         try:
-            async with asyncio.timeout(self.settings.deadline_secs):
+            async with asyncio.timeout(_UNSUBSCRIBE_SECS):
                 await self.call(f"un_{channel.method}", *channel.names, channel.limits)
         except (TimeoutError, AttributeError, ccxt.BaseError):
-            return  # not every venue can; what still comes is not listened to
+            channel.release()  # not every venue can; what still comes is not listened to
 
     def watch(self, method: str, *args: object) -> Awaitable[Any]:
         """Await one value of a stream, without a channel of its own."""
         return self.next_value(method, *args)
-
-    def tap(self, listener: Callable[[str, Frame], None]) -> None:
-        """Show somebody every decoded frame before ccxt changes anything by it."""
-        self._taps.append(listener)
 
     def forget_book(self, symbol: str) -> None:
         """Drop ccxt's book, or the next snapshot would be merged into a stale one."""
@@ -275,38 +271,6 @@ class Line:
         return self._exchange is not None and self._exchange.clients.get(client.url) is client
 
     # ---- what the guard tells ----
-
-    def heard(self, client: Any, frame: Frame) -> bool:
-        """Show a frame to the taps, and a yes or a no to the channel it is for."""
-        self.last_frame = self._clock()
-        is_no = False
-        for channel in list(self._channels):
-            is_no = channel.heard(client, frame) or is_no
-        if is_no:
-            self.lost(client)  # a token that has expired is one of the reasons
-        for listener in self._taps:
-            try:
-                listener(client.url, frame)
-            except Exception as e:  # one listener must not deafen the others
-                self._log(f"{self.profile.key} frame not understood: {self.tell(e)}")
-        return is_no
-
-    def bad_frame(self, client: Any, frame: Frame, e: Exception) -> None:
-        """Count a frame that ccxt could not digest."""
-        self.bad_frames += 1
-        self._bad.add(self.tell(e))
-
-    def subscribes(
-        self, client: Any, hashes: Iterable[str], sent: Frame, subscriptions: Iterable[str]
-    ) -> None:
-        """Tell the running channel what ccxt subscribes for it."""
-        channel = running_channel()
-        if channel is not None:
-            wanted = tuple(subscriptions)
-            is_known = all(name in client.subscriptions for name in wanted)
-            channel.subscribing(client, hashes, sent, wanted)
-            for other in self._channels if is_known else ():
-                channel.join(other)
 
     def lost(self, client: Any) -> None:
         """Forget what ccxt remembers of a connection that is gone."""

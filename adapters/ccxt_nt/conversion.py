@@ -1,6 +1,5 @@
 """Rows into the engine's types, exactly or not at all."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -8,9 +7,6 @@ from nautilus_trader.model import (
     AggressorSide,
     Bar,
     BarType,
-    BookAction,
-    BookOrder,
-    BookType,
     CryptoPerpetual,
     Currency,
     CurrencyPair,
@@ -21,38 +17,24 @@ from nautilus_trader.model import (
     InstrumentId,
     MarkPriceUpdate,
     Money,
-    OrderBook,
-    OrderBookDelta,
-    OrderBookDeltas,
-    OrderBookDepth,
-    OrderSide,
     Price,
     Quantity,
     QuoteTick,
-    RecordFlag,
     Symbol,
     TradeId,
     TradeTick,
     Venue,
 )
 
-from ccxt_nt.bookkeeping import Act, BookKeeper, BookUpdate, Change
 from ccxt_nt.health import HealthReport, VenueHealth
 from ccxt_nt.symbols import instrument_name
-from ccxt_nt.values import BarRow, BookRow, MarketRow, MarkRow, Product, QuoteRow, Side, TradeRow
+from ccxt_nt.values import BarRow, MarketRow, MarkRow, Product, QuoteRow, Side, TradeRow
 
 type Instrument = CurrencyPair | CryptoPerpetual
 
 HEALTH: Final = "VenueHealth"
 _MOST_DECIMALS: Final = 16  # the engine's own limit
 _LARGEST: Final = Decimal(10) ** 13  # quantities above the engine's range are clipped
-_ACTIONS: Final[Mapping[Act, BookAction]] = {
-    Act.ADD: BookAction.ADD,
-    Act.UPDATE: BookAction.UPDATE,
-    Act.DELETE: BookAction.DELETE,
-}
-_LAST: Final = int(RecordFlag.F_LAST.value)
-_SNAPSHOT: Final = int(RecordFlag.F_SNAPSHOT.value)
 
 
 def instrument_id(market: MarketRow, venue: Venue) -> InstrumentId:
@@ -145,57 +127,18 @@ def quote(row: QuoteRow, of: Instrument, *, ts_init: int) -> QuoteTick:
 def bar(row: BarRow, bar_type: BarType, of: Instrument, *, interval_ns: int, ts_init: int) -> Bar:
     """Build a bar stamped at its close; volume in base currency, with the decimals that needs."""
     digits = of.price_precision
-    volume_digits = min(_MOST_DECIMALS, max(of.size_precision, decimals(row.volume)))
+    volume = round(row.volume, _MOST_DECIMALS)  # some venues send sums of floats
+    volume_digits = max(of.size_precision, decimals(volume))
     return Bar(
         bar_type,
         price(row.open, digits),
         price(row.high, digits),
         price(row.low, digits),
         price(row.close, digits),
-        quantity(row.volume, volume_digits),
+        quantity(volume, volume_digits),
         row.open_ns + interval_ns,
         ts_init,
     )
-
-
-def deltas(update: BookUpdate[Decimal], of: Instrument, *, ts_init: int) -> OrderBookDeltas:
-    """Build what changed in a book; a snapshot clears it first."""
-    base = _SNAPSHOT if update.is_snapshot else 0
-    made: list[OrderBookDelta] = []
-    if update.is_snapshot:
-        clear = OrderBookDelta.clear(of.id, update.sequence, update.ts_event, ts_init)
-        made.append(clear if update.changes else _flagged(clear, base | _LAST))
-    for number, change in enumerate(update.changes, start=1):
-        flags = base | (_LAST if number == len(update.changes) else 0)
-        made.append(_delta(change, of, flags, update, ts_init))
-    return OrderBookDeltas(of.id, made)
-
-
-def depth(row: BookRow, of: Instrument, *, sequence: int, ts_init: int) -> OrderBookDepth:
-    """Build a whole book."""
-    bids = [_order(OrderSide.BUY, level, of) for level in row.bids]
-    asks = [_order(OrderSide.SELL, level, of) for level in row.asks]
-    return OrderBookDepth(
-        of.id,
-        bids,
-        asks,
-        [1] * len(bids),
-        [1] * len(asks),
-        _SNAPSHOT | _LAST,
-        sequence,
-        row.ts_event,
-        ts_init,
-    )
-
-
-def book(row: BookRow, of: Instrument, *, depth: int, ts_init: int) -> OrderBook:
-    """Build an order book of at most so many levels."""
-    keeper: BookKeeper[Decimal] = BookKeeper(depth)
-    made = OrderBook(of.id, BookType.L2_MBP)
-    update = keeper.absorb(row)
-    if update is not None:
-        made.apply_deltas(deltas(update, of, ts_init=ts_init))
-    return made
 
 
 def is_same_quote(one: QuoteTick, other: QuoteTick) -> bool:
@@ -276,33 +219,6 @@ def text(value: Decimal) -> str:
 
 def _free_price(value: Decimal) -> Price:
     return Price.from_decimal_dp(value, min(decimals(value), _MOST_DECIMALS))
-
-
-def _order(side: OrderSide, level: tuple[Decimal, Decimal], of: Instrument) -> BookOrder:
-    return BookOrder(
-        side, price(level[0], of.price_precision), quantity(level[1], of.size_precision), 0
-    )
-
-
-def _delta(
-    change: Change[Decimal], of: Instrument, flags: int, update: BookUpdate[Decimal], ts_init: int
-) -> OrderBookDelta:
-    side = OrderSide.BUY if change.side is Side.BUY else OrderSide.SELL
-    order = _order(side, (change.price, change.quantity or Decimal(0)), of)
-    action = _ACTIONS[change.act]
-    return OrderBookDelta(of.id, action, order, flags, update.sequence, update.ts_event, ts_init)
-
-
-def _flagged(delta: OrderBookDelta, flags: int) -> OrderBookDelta:
-    return OrderBookDelta(
-        delta.instrument_id,
-        delta.action,
-        delta.order,
-        flags,
-        delta.sequence,
-        delta.ts_event,
-        delta.ts_init,
-    )
 
 
 def _bound(value: Decimal | None) -> Quantity | None:

@@ -21,7 +21,7 @@ from nautilus_trader.live import (
 from nautilus_trader.live.clients import MarketDataClient
 from nautilus_trader.model import BarType, InstrumentId, Venue
 
-from ccxt_nt import conversion
+from ccxt_nt import conversion, conversion_book
 from ccxt_nt.conversion import Instrument
 from ccxt_nt.errors import Unsupported
 from ccxt_nt.feeds import Station
@@ -145,7 +145,7 @@ class DataRequests(MarketDataClient):
             BookResponse(
                 self.client_id,
                 request.instrument_id,
-                conversion.book(row, instrument, depth=depth, ts_init=now_ns),
+                conversion_book.book(row, instrument, depth=depth, ts_init=now_ns),
                 request.request_id,
                 now_ns,
                 None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from ccxt_nt.crossing import is_rising, refuse_passed, was_overtaken
 from ccxt_nt.errors import Unknown, Unsupported
 from ccxt_nt.inquiry import Asks, OrderKey, instead_of_id, waiting_style
 from ccxt_nt.lanes import Urgency
@@ -54,6 +55,7 @@ class Desk:
         Raises Rejected on definite evidence, Unknown or Exists when the venue must be asked.
         """
         self.check(ticket)
+        await refuse_passed(self._orders, self.profile, ticket, ticket.trigger_price)
         urgency = Urgency.PROTECTIVE if is_protective(ticket, self.profile) else Urgency.NORMAL
         answer = await self._orders.ask(
             "create_order",
@@ -67,6 +69,10 @@ class Desk:
             wrote=True,
         )
         return _id_of(answer, "create_order")
+
+    async def was_overtaken(self, ticket: Ticket) -> bool:
+        """Say whether a trigger that was just placed may wait for the wrong side."""
+        return await was_overtaken(self._orders, self.profile, ticket)
 
     async def cancel(self, key: OrderKey) -> None:
         """Ask for one order's end; that it was heard is not yet that it happened."""
@@ -102,6 +108,7 @@ class Desk:
         if stops is not None:
             params |= stops.amend_params
             params |= _trigger_params(ticket, stops, change.trigger_price)
+            await refuse_passed(self._orders, self.profile, ticket, change.trigger_price)
         answer = await self._orders.ask(
             "edit_order",
             key.venue_order_id,
@@ -169,11 +176,9 @@ def is_protective(ticket: Ticket, profile: Profile) -> bool:
 def _trigger_params(
     ticket: Ticket, stops: StopStyle, trigger_price: Decimal | None
 ) -> dict[str, object]:
-    takes_profit = ticket.kind in (OrderKind.TAKE_PROFIT_MARKET, OrderKind.TAKE_PROFIT_LIMIT)
-    rising = (ticket.side is Side.BUY) is not takes_profit
-    key = stops.take_profit_price_key if takes_profit else stops.price_key
+    key = stops.take_profit_price_key if ticket.kind.takes_profit else stops.price_key
     params: dict[str, object] = {key: plain(trigger_price)}
-    return {**params, **(stops.rising if rising else stops.falling)}
+    return {**params, **(stops.rising if is_rising(ticket) else stops.falling)}
 
 
 def _complaint(ticket: Ticket, profile: Profile) -> str | None:

@@ -14,13 +14,14 @@ from ccxt_nt.client import Line, Role
 from ccxt_nt.config import CcxtExecutionClientConfig
 from ccxt_nt.conversion import health_data
 from ccxt_nt.credentials import Credentials
+from ccxt_nt.errors import VenueError
 from ccxt_nt.execution_commands import ExecutionCommands
 from ccxt_nt.execution_parts import Parts, Tools, persist
 from ccxt_nt.execution_scribe import Scribe
 from ccxt_nt.execution_start import Reporter
 from ccxt_nt.health import HealthBoard, HealthReport
 from ccxt_nt.providers import CcxtInstrumentProvider
-from ccxt_nt.terms import refuse_hedged, settle_terms
+from ccxt_nt.terms import TermsOffice, refuse_hedged
 from ccxt_nt.values import BalanceRow, Health, PositionRow, Product
 from ccxt_nt.venues import profile
 from ccxt_nt.watching import Ears
@@ -78,7 +79,7 @@ class CcxtExecutionClient(ExecutionCommands):
             row, settings, role=Role.ORDERS, credentials=keys, log=logger.warning
         )
         self.board = HealthBoard()
-        self._wallet = Wallet()
+        self._wallet = Wallet(note=logger.warning)
         self._apart: dict[str, int] = {}  # looks in a row that saw another position than we
         self._tools = Tools(
             rng=Random(settings.seed),  # noqa: S311 - jitter, not secrets
@@ -128,11 +129,16 @@ class CcxtExecutionClient(ExecutionCommands):
     async def _begin(self) -> None:
         """Put the terms into force, then watch the account and see it whole."""
         row, settings = self._parts.desk.profile, self._settings
-        terms = await settle_terms(
-            self._orders_line, row, settings, self._public.symbols, note=self._tools.note
-        )
+        symbols_of = self._public.symbols
+        office = TermsOffice(self._orders_line, row, settings, symbols_of, note=self._tools.note)
+        terms = await office.begin()
+        self._settle = office.settle
         symbols = self._provider.symbols if settings.instruments is not None else ()
-        await self._parts.start(symbols, terms)
+        try:
+            await self._parts.start(symbols, terms)
+        except VenueError:
+            await self._parts.stop(patience_secs=0.0)  # the next attempt begins anew
+            raise
 
     async def _disconnect(self) -> None:
         await self._parts.stop(patience_secs=_STOP_SECS)
@@ -141,7 +147,8 @@ class CcxtExecutionClient(ExecutionCommands):
 
     def _publish(self, report: HealthReport) -> None:
         now_ns = self.clock.timestamp_ns()
-        self._handle_data(health_data(report, venue=self._venue.value, source="execution", now_ns=now_ns))
+        venue = self._venue.value
+        self._handle_data(health_data(report, venue=venue, source="execution", now_ns=now_ns))
         self._log.info(f"{report.health.value} {'; '.join(report.reasons)}")
 
     # ---- what the account tells ----
@@ -155,6 +162,8 @@ class CcxtExecutionClient(ExecutionCommands):
     def _take_positions(self, rows: tuple[PositionRow, ...]) -> None:
         """Compare with the engine; what fills do not explain is said, and never made up."""
         refuse_hedged(rows)
+        if self._parts.desk.profile.product is Product.SPOT:
+            return  # balances are all there is
         if not self._parts.cases.doors_open or self._parts.cases.wanted:
             return
         held = {row.symbol: row.quantity for row in rows if self._provider.knows(row.symbol)}

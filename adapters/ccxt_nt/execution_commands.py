@@ -1,6 +1,7 @@
 """The hooks by which the engine commands and questions an execution client."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from nautilus_trader.live import (
@@ -29,7 +30,7 @@ from nautilus_trader.model import (
     VenueOrderId,
 )
 
-from ccxt_nt.cases import Case
+from ccxt_nt.case import Case
 from ccxt_nt.desk import Change, is_protective
 from ccxt_nt.errors import Unknown, Unsupported
 from ccxt_nt.execution_parts import Parts, Tools
@@ -54,6 +55,7 @@ class ExecutionCommands(ExecutionClient):
     _tools: Tools
     _reporter: Reporter
     _provider: CcxtInstrumentProvider
+    _settle: Callable[[str], Awaitable[None]]
 
     # ---- submit ----
 
@@ -75,8 +77,13 @@ class ExecutionCommands(ExecutionClient):
         since_ms = self._tools.now_ms() - _OVERLAP_MS
         case = parts.cases.open(client_order_id.value, sent, told(sent), since_ms=since_ms)
         self.generate_order_submitted(order)
-        act = parts.acts.submit(case, ready=lambda: parts.watching.cover(sent.symbol))
+        act = parts.acts.submit(case, ready=lambda: self._ready(sent.symbol))
         parts.spawn(act, f"submit {client_order_id.value}")
+
+    async def _ready(self, symbol: str) -> None:
+        """Make sure of a symbol's terms and streams, before its first order is sent."""
+        await self._settle(symbol)
+        await self._parts.watching.cover(symbol)
 
     def _ticket(self, order: Any) -> Ticket:
         """Read an order; raises Unsupported or ValueError with the reason to deny it."""
@@ -116,9 +123,7 @@ class ExecutionCommands(ExecutionClient):
             reason, now_ns = "the adapter does not know this order", self.clock.timestamp_ns()
             self.generate_order_cancel_rejected(order, command.venue_order_id, reason, now_ns)
             return
-        self._parts.spawn(
-            self._parts.acts.cancel(case), f"cancel {command.client_order_id.value}"
-        )
+        self._parts.spawn(self._parts.acts.cancel(case), f"cancel {command.client_order_id.value}")
 
     async def _batch_cancel_orders(self, command: BatchCancelOrders) -> None:
         cases = [self._case(cancel.client_order_id) for cancel in command.cancels]
@@ -189,9 +194,7 @@ class ExecutionCommands(ExecutionClient):
     async def _generate_order_status_reports(
         self, command: GenerateOrderStatusReports
     ) -> list[OrderStatusReport]:
-        return await self._reporter.orders(
-            since_ms=_ms(command.start), open_only=command.open_only
-        )
+        return await self._reporter.orders(since_ms=_ms(command.start), open_only=command.open_only)
 
     async def _generate_fill_reports(self, command: GenerateFillReports) -> list[FillReport]:
         return await self._reporter.fills(since_ms=_ms(command.start))
@@ -204,5 +207,3 @@ class ExecutionCommands(ExecutionClient):
 
 def _ms(ns: int | None) -> int | None:
     return None if ns is None else ns // 1_000_000
-
-

@@ -8,6 +8,7 @@ from random import Random
 from typing import Final
 
 from ccxt_nt.acts import Acts, Office
+from ccxt_nt.case import Case
 from ccxt_nt.cases import Cases
 from ccxt_nt.client import Line
 from ccxt_nt.desk import Desk, Terms
@@ -18,10 +19,15 @@ from ccxt_nt.health import HealthBoard
 from ccxt_nt.ids import codec
 from ccxt_nt.inquiry import Inquiry
 from ccxt_nt.resolver import Patience, Resolver
+from ccxt_nt.story import Rejected, Saying
 from ccxt_nt.streams import Backoff
 from ccxt_nt.watching import Ears, Watching
 
 _ATTEMPTS: Final = 6
+HOW_TO_KEEP: Final = (
+    "the engine holds it to be rejected while the venue has it: it made that up from silence;"
+    " give the node `execution_engine_config()`"
+)
 _TICK_SECS: Final = 0.1  # how often it is looked whether time made something due
 
 
@@ -54,13 +60,16 @@ class Parts:
         self.cases = Cases(
             row,
             self.codec,
-            say=tools.scribe.say,
+            say=self._say,
             announce=tools.scribe.announce,
+            pending=tools.scribe.is_pending,
             on_ghost=lambda case: self.spawn(self.acts.cancel(case), f"bury {case.ticket.symbol}"),
             on_want=lambda: self.fetcher.want(),
             note=tools.note,
             secs=tools.secs,
             rng=tools.rng,
+            check=tools.scribe.check,
+            knows=tools.scribe.knows,
         )
         self.fetcher = Fetcher(
             self.cases,
@@ -99,6 +108,14 @@ class Parts:
             rng=tools.rng,
             note=tools.note,
         )
+
+    def _say(self, case: Case, saying: Saying) -> None:
+        """Tell the engine, unless it gave up on the order: then it is ended, and told apart."""
+        if self._tools.scribe.is_dead(case.client_order_id) and not isinstance(saying, Rejected):
+            self._tools.note(f"{case.client_order_id}: {HOW_TO_KEEP}")
+            self.cases.bury(case)
+            return
+        self._tools.scribe.say(case, saying)
 
     # ---- life ----
 

@@ -1,6 +1,7 @@
 """Write to the engine what became of its orders, in its own events."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from nautilus_trader.live.clients import ExecutionClient
@@ -12,7 +13,8 @@ from nautilus_trader.model import (
     VenueOrderId,
 )
 
-from ccxt_nt.cases import Case
+from ccxt_nt import values
+from ccxt_nt.case import Case
 from ccxt_nt.conversion import Instrument, price, quantity
 from ccxt_nt.reports import commission, fill_report, liquidity, order_report
 from ccxt_nt.story import (
@@ -24,6 +26,7 @@ from ccxt_nt.story import (
     Filled,
     Rejected,
     Saying,
+    Surplus,
     Triggered,
     Updated,
 )
@@ -50,10 +53,38 @@ class Scribe:
         """Find an order in the engine's cache; None where it has none."""
         return self._client.cache.order(ClientOrderId(client_order_id))
 
+    def knows(self, symbol: str) -> bool:
+        """Say whether a symbol's instrument was loaded."""
+        try:
+            self._instrument(symbol)
+        except ValueError:
+            return False
+        return True
+
+    def check(self, row: OrderRow | FillRow) -> None:
+        """Raise ValueError where the engine's types cannot hold what a row says."""
+        of = self._instrument(row.symbol)
+        VenueOrderId(row.venue_order_id)
+        for size in (row.quantity, getattr(row, "filled", None)):
+            if size is not None:
+                quantity(size, of.size_precision)
+        for at in (row.price, getattr(row, "trigger_price", None)):
+            if at is not None:
+                price(at, of.price_precision)
+        if isinstance(row, FillRow):
+            TradeId(row.trade_id)
+            commission(row, of)
+
     def is_dead(self, client_order_id: str) -> bool:
         """Say whether the engine gave up on an order, and would not hear of it any more."""
         order = self.order(client_order_id)
         return order is not None and order.status in (OrderStatus.REJECTED, OrderStatus.DENIED)
+
+    def is_pending(self, client_order_id: str) -> bool:
+        """Say whether the engine waits for the answer to a cancellation or a change."""
+        order = self.order(client_order_id)
+        waiting = (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_UPDATE)
+        return order is not None and order.status in waiting
 
     def say(self, case: Case, saying: Saying) -> None:
         """Write one event."""
@@ -78,6 +109,10 @@ class Scribe:
                 self._update(order, case, saying, at)
             case Filled(fill=fill):
                 self._fill(order, case, fill)
+            case Surplus(fill=fill):
+                self._note(f"{case.client_order_id}: filled above its quantity: {fill.trade_id}")
+                alone = f"{fill.venue_order_id}-{fill.trade_id}"
+                self.announce_fill(replace(fill, venue_order_id=alone))
             case Canceled():
                 client.generate_order_canceled(order, venue_id, at)
             case Expired():
@@ -157,8 +192,4 @@ def _venue_id(case: Case) -> VenueOrderId | None:
 
 def _as_open(row: OrderRow) -> OrderRow:
     """Show an order as it began: what became of it is told in events."""
-    from dataclasses import replace
-
-    from ccxt_nt.values import OrderStatus as VenueStatus
-
-    return replace(row, status=VenueStatus.OPEN)
+    return replace(row, status=values.OrderStatus.OPEN)

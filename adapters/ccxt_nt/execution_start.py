@@ -11,7 +11,8 @@ from nautilus_trader.model import (
     Venue,
 )
 
-from ccxt_nt.cases import Case, Cases
+from ccxt_nt.case import Case
+from ccxt_nt.cases import Cases
 from ccxt_nt.inquiry import Inquiry, Listing
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.reports import fill_report, order_report, position_report
@@ -48,8 +49,7 @@ class Reporter:
         """Report open orders with all their fills, and positions; with a lookback, the past too."""
         client = self._client
         since_ms = None if lookback_mins is None else self._now_ms() - lookback_mins * 60_000
-        rows = await self.order_rows(since_ms=since_ms, open_only=False)
-        fills = await self.fill_rows(rows, since_ms=since_ms)
+        rows, fills, positions = await self._snapshot(since_ms)
         orders, filled = [], []
         for row in rows:
             own = tuple(fill for fill in fills if fill.venue_order_id == row.venue_order_id)
@@ -64,8 +64,36 @@ class Reporter:
         )
         status.add_order_reports(orders)
         status.add_fill_reports(filled)
-        status.add_position_reports(await self.positions())
+        status.add_position_reports(positions)
         return status
+
+    async def _snapshot(
+        self, since_ms: int | None
+    ) -> tuple[list[OrderRow], list[FillRow], list[PositionStatusReport]]:
+        """Ask for orders, fills and positions until nothing filled while we asked.
+
+        A fill that the positions count already must not be told again.
+        """
+        before: set[str] | None = None
+        while True:
+            rows = await self.order_rows(since_ms=since_ms, open_only=False)
+            fills = await self.fill_rows(rows, since_ms=since_ms)
+            positions = await self.positions()
+            recent = {fill.trade_id for fill in await self._recent_fills(rows, positions)}
+            if before == recent:
+                self._cases.past |= recent | {fill.trade_id for fill in fills}
+                return rows, fills, positions
+            before = recent
+
+    async def _recent_fills(
+        self, rows: list[OrderRow], positions: list[PositionStatusReport]
+    ) -> list[FillRow]:
+        symbols = {row.symbol for row in rows} | self._named()
+        symbols |= {self._provider.market(each.instrument_id).symbol for each in positions}
+        found: list[FillRow] = []
+        for symbol in sorted(symbols):
+            found += await self._inquiry.recent_fills(symbol)
+        return found
 
     async def orders(self, *, since_ms: int | None, open_only: bool) -> list[OrderStatusReport]:
         """Report orders as they are."""

@@ -1,17 +1,21 @@
 """What the feeds of a data client share: a line, a clock, a way out, a board."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
 from ccxt_nt.client import Line
 from ccxt_nt.complaints import Complaints
 from ccxt_nt.health import HealthBoard
+from ccxt_nt.parsing import Unreadable
+from ccxt_nt.sequences import SequenceWatch
 from ccxt_nt.streams import Backoff, Care, Stream
 from ccxt_nt.values import Health
 
 # `Any` in this module: ccxt's answers have no types
+
+_AHEAD_NS = 3_600_000_000_000  # clocks may differ, but never so much
 
 
 class Feed(Protocol):
@@ -35,11 +39,24 @@ class Station:
     log: Callable[[str], None]
     rng: Random
     offset_ms: int = 0  # venue's clock minus ours
+    sequences: SequenceWatch | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        rule = self.line.profile.book_sequence
+        if rule is not None:
+            watch = SequenceWatch(rule)
+            self.sequences = watch
+            self.line.tap(lambda url, frame: watch.watch(frame))
 
     @property
     def venue_ns(self) -> int:
         """Tell the venue's time."""
         return self.now_ns() + self.offset_ms * 1_000_000
+
+    def expect_timely(self, ts_ns: int) -> None:
+        """Raise Unreadable for what claims a time far ahead: whatever comes later would be late."""
+        if ts_ns > self.venue_ns + _AHEAD_NS:
+            raise Unreadable("timestamp", ts_ns, "must not be in the future")
 
     def stream(
         self,

@@ -9,6 +9,7 @@ from nautilus_trader.model import BarType
 
 from ccxt_nt import conversion, parsing
 from ccxt_nt.bars import BarKeeper
+from ccxt_nt.complaints import Complaints
 from ccxt_nt.conversion import Instrument
 from ccxt_nt.errors import VenueError
 from ccxt_nt.feeds import Station
@@ -21,6 +22,7 @@ from ccxt_nt.values import BarRow, MarketRow
 _NS: Final = 1_000_000_000
 _RETRY_NS: Final = 2 * _NS
 _MS: Final = 1_000_000
+_LONGEST_SECS: Final = 1.0  # of a sleep: clocks are set while one sleeps
 
 
 class BarFeed:
@@ -42,6 +44,7 @@ class BarFeed:
         self._bar_type = bar_type
         self._timeframe = timeframe
         self._interval_ns = int(bar_type.spec.get_interval_ns())
+        self._complaints = Complaints(f"bars {bar_type}", station.log)
         self._was_lost = False
         self._woken = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
@@ -49,7 +52,8 @@ class BarFeed:
             interval_ns=self._interval_ns,
             confirm_ns=int(profile.bar_confirm_secs * _NS),
             now_ns=station.venue_ns,
-            trusts_stream=not profile.bar_volume_in_quote,
+            trusts_stream=profile.bar_pushes_final and not profile.bar_volume_in_quote,
+            compares_volume=not profile.bar_volume_in_quote,
         )
         self.stream = station.stream(
             "watch_ohlcv",
@@ -69,13 +73,16 @@ class BarFeed:
         """Unsubscribe."""
         if self._asking is not None:
             self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
         await self._station.close(self.stream)
 
     def _take(self, bars: Sequence[Any]) -> None:
         fault: Unreadable | None = None
         for each in bars:
             try:
-                self._emit(self._keeper.hear(parsing.bar_row(each, self._market)))
+                row = read_bar(each, self._market)
+                self._station.expect_timely(row.open_ns)
+                self._emit(self._keeper.hear(row))
             except Unreadable as e:
                 fault = e
         if fault is not None:
@@ -97,7 +104,7 @@ class BarFeed:
             secs = (self._keeper.ask_ns - self._station.venue_ns) / _NS
             if secs > 0:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(secs):
+                    async with asyncio.timeout(min(secs, _LONGEST_SECS)):
                         await self._woken.wait()
                 self._woken.clear()
                 continue
@@ -121,15 +128,18 @@ class BarFeed:
 
     def _emit(self, rows: Iterable[BarRow]) -> None:
         for row in rows:
-            self._station.emit(
-                conversion.bar(
+            try:
+                bar = conversion.bar(
                     row,
                     self._bar_type,
                     self._instrument,
                     interval_ns=self._interval_ns,
                     ts_init=self._station.now_ns(),
                 )
-            )
+            except ValueError as e:  # one bar that cannot be expressed must not end the asking
+                self._complaints.add(str(e))
+                continue
+            self._station.emit(bar)
 
 
 async def fetch_bars(
@@ -149,5 +159,14 @@ async def fetch_bars(
     rows: list[BarRow] = []
     for each in answer if isinstance(answer, list) else ():
         with suppress(Unreadable):
-            rows.append(parsing.bar_row(each, market))
+            rows.append(read_bar(each, market))
     return sorted(rows, key=lambda row: row.open_ns)
+
+
+def read_bar(bar: Any, market: MarketRow) -> BarRow:
+    """Read one bar; Unreadable where its prices are finer than the instrument's."""
+    row = parsing.bar_row(bar, market)
+    finest = conversion.decimals(market.tick)
+    if any(conversion.decimals(x) > finest for x in (row.open, row.high, row.low, row.close)):
+        raise Unreadable("bar", bar, f"must have prices as fine as {market.tick}")
+    return row

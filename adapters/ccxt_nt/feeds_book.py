@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from nautilus_trader.model import OrderBookDepth, QuoteTick
 
-from ccxt_nt import conversion, parsing
+from ccxt_nt import conversion, conversion_book, parsing
 from ccxt_nt.bookkeeping import BookKeeper
 from ccxt_nt.bookreading import RawBook, exact_row, exact_update, read_book
 from ccxt_nt.conversion import Instrument
@@ -18,6 +19,9 @@ from ccxt_nt.streams import Care, Stream
 from ccxt_nt.values import BookRow, MarketRow, QuoteRow
 
 # `Any` in this module: ccxt's answers have no types
+
+type Level = tuple[Decimal, Decimal]
+type Top = tuple[Level | None, Level | None]
 
 
 class BookOutput(Enum):
@@ -41,10 +45,12 @@ class BookFeed:
         self.depth = depth
         self.market = market
         self.outputs: set[BookOutput] = set()
+        self.shown: int | None = None  # levels that depth shows at most; None: all
         self._station = station
         self._instrument = instrument
         self._keeper: BookKeeper[float] = BookKeeper(depth)
         self._raw: RawBook | None = None
+        self._asked: Top | None = None
         self._quote: QuoteTick | None = None
         profile = station.line.profile
         self.stream = station.stream(
@@ -52,7 +58,7 @@ class BookFeed:
             market.symbol,
             subscribed_depth(profile, depth),
             sink=self._take,
-            on_gap=self.restart,
+            on_gap=self._lose,
             on_bad=lambda e: self._hang_up(station.line.tell(e)),
             prepare=self._prepare,
             care=Care(silent_secs=profile.staleness.book_secs, missed=self._missed),
@@ -60,17 +66,35 @@ class BookFeed:
 
     def start(self) -> None:
         """Subscribe."""
+        if self._station.sequences is not None:
+            self._station.sequences.attend(self.market.native_id, self.lost_updates)
         self.stream.start()
 
     async def stop(self) -> None:
         """Unsubscribe."""
+        if self._station.sequences is not None:
+            self._station.sequences.leave(self.market.native_id)
         await self._station.close(self.stream)
         self._station.line.forget_book(self.market.symbol)
+
+    def add(self, output: BookOutput, levels: int | None) -> None:
+        """Turn the book into this too; depth shows what whoever wants most levels asked for."""
+        if output is BookOutput.DEPTH:
+            is_first = output not in self.outputs
+            most = max(levels or 0, 0 if is_first else self.shown or 0)
+            all_wanted = levels is None or (not is_first and self.shown is None)
+            self.shown = None if all_wanted else most
+        self.outputs.add(output)
 
     def restart(self) -> None:
         """Begin the next update with a snapshot, as for a new subscriber."""
         self._keeper.forget()
         self._raw = None
+
+    def _lose(self) -> None:
+        self.restart()
+        if self._station.sequences is not None:
+            self._station.sequences.forget(self.market.native_id)
 
     def lost_updates(self) -> None:
         """Learn that updates of this book never arrived."""
@@ -88,14 +112,15 @@ class BookFeed:
         ts_init = station.now_ns()
         if BookOutput.DELTAS in self.outputs:
             exact = exact_update(update)
-            station.emit(conversion.deltas(exact, self._instrument, ts_init=ts_init))
+            station.emit(conversion_book.deltas(exact, self._instrument, ts_init=ts_init))
         if BookOutput.DEPTH in self.outputs:
             station.emit(self._depth_of(exact_row(raw), update.sequence, ts_init))
         if BookOutput.QUOTES in self.outputs:
             self._emit_quote(exact_row(replace(raw, bids=raw.bids[:1], asks=raw.asks[:1])), ts_init)
 
     def _depth_of(self, row: BookRow, sequence: int, ts_init: int) -> OrderBookDepth:
-        return conversion.depth(row, self._instrument, sequence=sequence, ts_init=ts_init)
+        top = replace(row, bids=row.bids[: self.shown], asks=row.asks[: self.shown])
+        return conversion_book.depth(top, self._instrument, sequence=sequence, ts_init=ts_init)
 
     def _emit_quote(self, row: BookRow, ts_init: int) -> None:
         if not row.bids or not row.asks:
@@ -125,10 +150,19 @@ class BookFeed:
 
     async def _missed(self) -> bool:
         row, raw = await fetch_book(self._station, self.market, 1), self._raw
-        if raw is None:
-            return True
+        before, self._asked = self._asked, top_of(row)
+        if raw is None:  # some books only begin with a few changes: only those can be missed
+            return before is not None and before != self._asked
         ours = exact_row(replace(raw, bids=raw.bids[:1], asks=raw.asks[:1]))
-        return (row.bids[:1], row.asks[:1]) != (ours.bids, ours.asks)
+        return self._asked != top_of(ours)
+
+
+def top_of(row: BookRow) -> Top:
+    """Give the best level of both sides."""
+    return (
+        row.bids[0] if row.bids else None,
+        row.asks[0] if row.asks else None,
+    )
 
 
 async def fetch_book(station: Station, market: MarketRow, depth: int) -> BookRow:

@@ -6,14 +6,15 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ccxt_nt import conversion, parsing
+from ccxt_nt.complaints import Complaints
 from ccxt_nt.conversion import Instrument
 from ccxt_nt.errors import VenueError
 from ccxt_nt.feeds import Station
-from ccxt_nt.feeds_book import fetch_book
+from ccxt_nt.feeds_book import Top, fetch_book, top_of
 from ccxt_nt.lanes import Urgency
 from ccxt_nt.parsing import Unreadable
 from ccxt_nt.streams import Care
-from ccxt_nt.tape import Tape
+from ccxt_nt.tape import Tape, in_order
 from ccxt_nt.values import MarketRow, QuoteRow, TradeRow
 
 # `Any` in this module: ccxt's answers have no types
@@ -29,6 +30,7 @@ class TradeFeed:
         self._market = market
         self._instrument = instrument
         self._tape = Tape(start_ns=station.venue_ns)
+        self._complaints = Complaints(f"trades {instrument.id}", station.log)
         self._was_lost = False
         self._filling: asyncio.Task[None] | None = None
         secs = station.line.profile.staleness.trades_secs
@@ -49,6 +51,7 @@ class TradeFeed:
         """Unsubscribe."""
         if self._filling is not None:
             self._filling.cancel()
+            await asyncio.gather(self._filling, return_exceptions=True)
         await self._station.close(self.stream)
 
     def _take(self, trades: Sequence[Any]) -> None:
@@ -96,8 +99,12 @@ class TradeFeed:
 
     def _emit(self, rows: Iterable[TradeRow]) -> None:
         for row in rows:
-            ts_init = self._station.now_ns()
-            self._station.emit(conversion.trade(row, self._instrument, ts_init=ts_init))
+            try:
+                trade = conversion.trade(row, self._instrument, ts_init=self._station.now_ns())
+            except ValueError as e:  # one trade that cannot be expressed must not cost the others
+                self._complaints.add(str(e))
+                continue
+            self._station.emit(trade)
 
 
 def read_trades(station: Station, market: MarketRow, answer: object) -> list[TradeRow]:
@@ -106,7 +113,7 @@ def read_trades(station: Station, market: MarketRow, answer: object) -> list[Tra
     for each in answer if isinstance(answer, list) else ():
         with suppress(Unreadable):
             rows.append(read_trade(station, market, each))
-    return sorted(rows, key=lambda row: row.ts_event)
+    return in_order(rows)
 
 
 def read_trade(station: Station, market: MarketRow, trade: Any) -> TradeRow:
@@ -115,7 +122,9 @@ def read_trade(station: Station, market: MarketRow, trade: Any) -> TradeRow:
     if key is not None and isinstance(trade, dict) and not trade.get("id"):
         raw = trade.get("info")
         trade = {**trade, "id": raw.get(key) if isinstance(raw, dict) else None}
-    return parsing.trade_row(trade, symbol=market.symbol)
+    row = parsing.trade_row(trade, symbol=market.symbol)
+    station.expect_timely(row.ts_event)
+    return row
 
 
 class QuoteFeed:
@@ -126,6 +135,7 @@ class QuoteFeed:
         self._market = market
         self._instrument = instrument
         self._last: QuoteRow | None = None
+        self._asked: Top | None = None
         self.stream = station.stream(
             "watch_bids_asks",
             [market.symbol],
@@ -149,19 +159,23 @@ class QuoteFeed:
         row = parsing.quote_row(
             ticker, symbol=self._market.symbol, received_ns=self._station.venue_ns
         )
-        if self._last is not None and (
-            row.ts_event < self._last.ts_event or _same(row, self._last)
-        ):
+        self._station.expect_timely(row.ts_event)
+        last = self._last
+        if last is not None and _same(row, last):
+            return
+        # A time that is not yet reached was wrong: what comes after it is not late
+        if last is not None and row.ts_event < last.ts_event <= self._station.venue_ns:
             return
         self._last = row
         self._station.emit(conversion.quote(row, self._instrument, ts_init=ts_init))
 
     async def _missed(self) -> bool:
-        row = await fetch_book(self._station, self._market, 5)
-        last = self._last
-        if last is None or not row.bids or not row.asks:
-            return last is None
-        return (row.bids[0][0], row.asks[0][0]) != (last.bid, last.ask)
+        row = await fetch_book(self._station, self._market, 1)
+        now, last = top_of(row), self._last
+        before, self._asked = self._asked, now
+        if last is None:  # not every venue pushes a first quote: only a change can be missed
+            return before is not None and before != now
+        return now != ((last.bid, last.bid_quantity), (last.ask, last.ask_quantity))
 
 
 def _same(one: QuoteRow, other: QuoteRow) -> bool:

@@ -11,6 +11,7 @@ from ccxt_nt.errors import VenueError
 from ccxt_nt.feeds import Station
 from ccxt_nt.lanes import Urgency
 from ccxt_nt.parsing import Unreadable
+from ccxt_nt.streams import Care
 from ccxt_nt.values import Health, MarketRow, MarkRow
 
 # `Any` in this module: ccxt's answers have no types
@@ -37,8 +38,17 @@ class MarkFeed:
         self._instrument = instrument
         self._told: dict[MarkOutput, object] = {}
         method = station.line.profile.mark_stream
+        self._row: MarkRow | None = None
+        secs = station.line.profile.staleness.trades_secs
         self.stream = (
-            station.stream(method, market.symbol, sink=self._take) if method is not None else None
+            station.stream(
+                method,
+                market.symbol,
+                sink=self._take,
+                care=Care(silent_secs=secs, missed=self._missed),
+            )
+            if method is not None
+            else None
         )
         self._poll = Poll(
             station, station.line.profile.mark_call, market, self._take, secs=_MARK_SECS
@@ -64,11 +74,20 @@ class MarkFeed:
 
     def _take(self, told: Any) -> None:
         row = read_mark(self._station, self._market, told)
+        self._row = row
         ts_init = self._station.now_ns()
         if self._is_news(MarkOutput.MARK, row.mark):
             self._station.emit(conversion.mark_price(row, self._instrument, ts_init=ts_init))
         if self._is_news(MarkOutput.INDEX, row.index):
             self._station.emit(conversion.index_price(row, self._instrument, ts_init=ts_init))
+
+    async def _missed(self) -> bool:
+        line = self._station.line
+        told = await line.ask(
+            line.profile.mark_call, self._market.symbol, urgency=Urgency.BACKGROUND
+        )
+        row = read_mark(self._station, self._market, told)
+        return self._row is None or row.mark != self._row.mark
 
     def _is_news(self, output: MarkOutput, value: object) -> bool:
         if output not in self.outputs or value is None or self._told.get(output) == value:
@@ -150,7 +169,7 @@ class Poll:
                     self._method, self._market.symbol, urgency=Urgency.BACKGROUND
                 )
                 self._take(answer)
-            except (VenueError, Unreadable) as e:
+            except (VenueError, ValueError) as e:
                 station.board.set(self._part, Health.DEGRADED, str(e))
             else:
                 station.board.set(self._part, Health.HEALTHY)

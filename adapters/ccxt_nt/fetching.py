@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
+from ccxt_nt.case import Case
 from ccxt_nt.cases import Cases
 from ccxt_nt.errors import Closed, Missing, VenueError
 from ccxt_nt.inquiry import Inquiry, OrderKey
@@ -47,13 +48,18 @@ class Fetcher:
             await asyncio.sleep(_GRACE_SECS if carries_fee else _AT_ONCE_SECS)
             self._wanted.clear()
             self._backoff.reset()
-            while self._cases.wanted or self._cases.orphans:
+            while self._is_wanting:
                 try:
                     await self.fetch()
-                except VenueError as e:
+                except (VenueError, ValueError) as e:
                     self._note(f"fills are wanted and cannot be had: {e}")
-                if self._cases.wanted or self._cases.orphans:
+                if self._is_wanting:
                     await asyncio.sleep(self._backoff.next_secs())
+
+    @property
+    def _is_wanting(self) -> bool:
+        cases = self._cases
+        return bool(cases.wanted or cases.orphans or cases.suspects)
 
     async def fetch(self) -> None:
         """Ask once for all that is wanted now."""
@@ -62,8 +68,17 @@ class Fetcher:
             for fill in await self._inquiry.fills(symbol, since_ms=since_ms):
                 self._cases.take_fill(fill)
             self._cases.checked(closed_before)
+        for case in self._cases.suspects:
+            await self._ask_whether_fired(case)
         for venue_order_id, fill in list(self._cases.orphans.items()):
             await self._ask_for(venue_order_id, fill)
+
+    async def _ask_whether_fired(self, case: Case) -> None:
+        try:
+            self._cases.take_order(await self._inquiry.find(self._cases.key(case)))
+        except (Missing, Closed):
+            self._note(f"{case.client_order_id}: a trigger order is not found, it may have fired")
+        self._cases.asked(case)
 
     async def _ask_for(self, venue_order_id: str, fill: FillRow) -> None:
         key = OrderKey(

@@ -1,11 +1,18 @@
 """What we put around a ccxt class: no frame deafens a socket, every subscription is seen."""
 
+import json
+import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 # `Any` in this module: ccxt has no types, and frames are whatever a venue sent
 
 type Frame = Any
+
+_EXPONENT: Final = re.compile(r"[eE][+-]?[0-9]{4}")  # quick to look for, and rarely there
+_ABSURD: Final = re.compile(  # a token of under 24 characters, for longer ones are ids in hex
+    r'[\[:,"\s](?=[^\],}"\s]{1,23}[\],}"\s])[+-]?[0-9.]+[eE][+-]?[0-9]{4,}[\],}"\s]'
+)
 
 
 class Watchman(Protocol):
@@ -95,6 +102,12 @@ class Guard:
     async def throttle(self, cost: float | None = None) -> None:
         """Wait for nothing: our own lanes decide who goes, and let the urgent overtake."""
 
+    def on_rest_response(self, *told: Any) -> Any:
+        """Take an answer whose numbers nobody can reckon with for none."""
+        ccxt: Any = super()
+        body = ccxt.on_rest_response(*told)
+        return "" if is_absurd(body) else body
+
     async def fetch(
         self, url: str, method: str = "GET", headers: Any = None, body: Any = None
     ) -> Any:
@@ -110,8 +123,13 @@ def _shield(client: Any, watchman: Watchman) -> None:
     """Keep undecodable frames and failing reads from leaving a socket open but deaf."""
     digest: Callable[[Any], None] = client.handle_message
     read: Callable[[], Awaitable[Any]] = client.receive
+    wait: Callable[[str], Any] = client.future
 
     def handle_message(message: Any) -> None:
+        if is_absurd(message.data):
+            absurd = ValueError("a number in it is out of all bounds")
+            watchman.bad_frame(client, message.data, absurd)
+            return
         try:
             digest(message)
         except Exception as e:  # a raise here would end ccxt's receive loop
@@ -124,8 +142,25 @@ def _shield(client: Any, watchman: Watchman) -> None:
             client.on_error(e)  # ccxt itself would only reject, and never dial again
             raise
 
+    def future(name: str) -> Any:
+        found = wait(name)
+        if found.done() and not found.cancelled() and found.exception() is not None:
+            client.futures.pop(name, None)  # a refusal of before; ccxt would repeat it for ever
+        return found
+
     client.handle_message = handle_message
     client.receive = receive
+    client.future = future
+
+
+def is_absurd(text: object) -> bool:
+    """Say whether a number of more than a thousand digits is spelled by its exponent.
+
+    ccxt would write out all of its zeros, and never come back.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    return isinstance(text, str) and bool(_EXPONENT.search(text) and _ABSURD.search(text))
 
 
 def acknowledges(sent: Frame, heard: Frame) -> bool:
@@ -143,6 +178,17 @@ def acknowledges(sent: Frame, heard: Frame) -> bool:
 def refuses(sent: Frame, heard: Frame) -> bool:
     """Say whether a frame is the venue's no to a subscription."""
     return _answers(sent, heard) and _is_no(heard)
+
+
+def topics(sent: Frame) -> frozenset[str]:
+    """Name what a subscription asks for, the same for everybody who asks for the same."""
+    if not isinstance(sent, dict):
+        return frozenset()
+    asked = sent.get("args")
+    if isinstance(asked, list):
+        return frozenset(json.dumps(each, sort_keys=True) for each in asked)
+    named = [sent[key] for key in ("channel", "topic", "payload") if key in sent]
+    return frozenset({json.dumps(named, sort_keys=True)} if named else ())
 
 
 def _answers(sent: Frame, heard: Frame) -> bool:

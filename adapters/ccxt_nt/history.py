@@ -10,6 +10,7 @@ from ccxt_nt.feeds import Station
 from ccxt_nt.feeds_bars import fetch_bars
 from ccxt_nt.feeds_market import read_trades
 from ccxt_nt.lanes import Urgency
+from ccxt_nt.tape import in_order
 from ccxt_nt.values import BarRow, MarketRow, TradeRow
 
 # `Any` in this module: ccxt's answers have no types
@@ -79,7 +80,7 @@ class History:
             since = max(row.ts_event for row in fresh)
             if (end_ns is not None and since >= end_ns) or (limit and len(found) >= limit):
                 break
-        rows = sorted(found.values(), key=lambda row: row.ts_event)
+        rows = in_order(found.values())
         inside = [
             row
             for row in rows

@@ -38,6 +38,7 @@ class OrderKey:
     waiting: bool = False  # a trigger order that did not fire yet, as far as we know
     likeness: Ticket | None = None  # to know it by, where the venue keeps no client id
     others: frozenset[str] = frozenset()  # ids of orders that it is not
+    since_ms: int = 0  # it is not older
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +207,7 @@ class Inquiry:
         """Ask for every currency."""
         answer = await self._account.ask("fetch_balance", dict(self.profile.type_params))
         try:
-            return balance_rows(answer)
+            return balance_rows(answer, self.profile)
         except Unreadable as e:
             raise Unknown(f"fetch_balance could not be read: {e}") from e
 
@@ -257,15 +258,17 @@ def _pick(rows: tuple[OrderRow, ...], key: OrderKey) -> OrderRow | None:
             return row
     if key.venue_order_id is not None or key.likeness is None:
         return None
-    alike = [row for row in rows if _is_like(row, key.likeness, key.others)]
-    return alike[0] if len(alike) == 1 else None
+    # Of several alike any will do: they are ours, unclaimed, and the same in everything
+    alike = [row for row in rows if _is_like(row, key, key.likeness)]
+    return min(alike, key=lambda row: (row.created_ns, row.venue_order_id), default=None)
 
 
-def _is_like(row: OrderRow, ticket: Ticket, others: frozenset[str]) -> bool:
-    """Say whether an order without a client id can only be the one we sent."""
+def _is_like(row: OrderRow, key: OrderKey, ticket: Ticket) -> bool:
+    """Say whether an order without a client id may be the one we sent."""
     return (
         row.client_order_id is None
-        and row.venue_order_id not in others
+        and row.venue_order_id not in key.others
+        and row.created_ns >= key.since_ms * 1_000_000
         and row.kind.is_trigger is ticket.kind.is_trigger
         and row.kind.is_limit is ticket.kind.is_limit
         and row.side is ticket.side

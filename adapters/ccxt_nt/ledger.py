@@ -44,9 +44,23 @@ class Ledger:
 
     @property
     def current(self) -> Leg | None:
-        """Find the leg that is in force: nothing came after it."""
-        ends = [leg for leg in self.legs.values() if leg.next_id not in self.legs]
-        return max(ends, key=_age, default=None)
+        """Find the leg that is in force: one that lives, else the one that filled."""
+        return max(self.legs.values(), key=self._weight, default=None)
+
+    def _weight(self, leg: Leg) -> tuple[int, bool, int, str]:
+        """Weigh what a leg says of the whole; equals are weighed by what is known, and age."""
+        created = 0 if leg.last is None else leg.last.created_ns
+        return self._force(leg), leg.last is not None, created, leg.venue_order_id
+
+    def _force(self, leg: Leg) -> int:
+        if leg.status is OrderStatus.TRIGGERED:
+            return 0  # what it became counts
+        is_full = leg.status is OrderStatus.FILLED
+        if leg.next_id in self.legs:
+            return 3 if is_full else 1  # a stop may have filled before its replacement was there
+        if leg.status in _CLOSED:
+            return 4 if is_full else 2
+        return 5
 
     @property
     def venue_order_id(self) -> str | None:
@@ -239,14 +253,3 @@ class Ledgers:
         ledger.join(other)
         for venue_order_id in other.legs:
             self._by_venue[venue_order_id] = ledger
-
-
-def _age(leg: Leg) -> tuple[bool, bool, int, str]:
-    """Prefer, of legs that nothing follows, the one that is no fired trigger, then the latest."""
-    created = 0 if leg.last is None else leg.last.created_ns
-    return (
-        leg.status is not OrderStatus.TRIGGERED,
-        leg.last is not None,
-        created,
-        leg.venue_order_id,
-    )

@@ -10,9 +10,7 @@ type Page = Callable[[int | None, int | None], Awaitable[list[Any]]]
 _MOST_PAGES: Final = 200
 
 
-async def whole(
-    page: Page, *, limit: int, since_ms: int | None = None
-) -> tuple[list[Any], bool]:
+async def whole(page: Page, *, limit: int, since_ms: int | None = None) -> tuple[list[Any], bool]:
     """Collect all rows of a window, once each; the flag tells whether it is all of them.
 
     `page(since, until)` asks for one page, times in UNIX milliseconds, both ends included. A page

@@ -10,6 +10,7 @@ from ccxt_nt.parsing_fields import (
     decimal,
     expect_symbol,
     first_time,
+    identifier,
     info,
     mapping,
     nanoseconds,
@@ -36,8 +37,8 @@ def fill_row(trade: object, profile: Profile, *, symbol: str | None = None) -> F
     fee, currency = _fee(t)
     return FillRow(
         symbol=expect_symbol(t, symbol),
-        trade_id=text(t, "id"),
-        venue_order_id=text(t, "order"),
+        trade_id=identifier(t, "id"),
+        venue_order_id=identifier(t, "order"),
         client_order_id=client_id(t),
         side=side(t),
         price=positive(t, "price"),
@@ -80,7 +81,9 @@ def balance_rows(balance: object, profile: Profile | None = None) -> tuple[Balan
     """
     b = mapping(balance, "balance")
     rows = []
-    for currency in sorted(set(b) - _NOT_CURRENCIES):
+    for currency in sorted(set(b) - _NOT_CURRENCIES, key=str):
+        if not isinstance(currency, str) or not currency:
+            raise Unreadable("currency", currency, "must be a text that is not empty")
         account = mapping(b[currency], f"balance of {currency}")
         if profile is not None and (profile.wallet_keys or profile.unrealised_key):
             raw = next((r for r in _raw_accounts(b.get("info")) if _names(r, currency)), None)

@@ -1,5 +1,6 @@
 """Reading single fields of a foreign dictionary, strictly: a value is right or it is refused."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -11,6 +12,10 @@ _LARGEST: Final = Decimal(10) ** 24
 _FINEST: Final = -24  # digits after the point
 _MS, _US, _NS = 10**12, 10**15, 10**18  # September 2001 in each unit
 _LAST_MS: Final = 4_102_444_800_000  # the year 2100
+_NUMERAL: Final = re.compile(  # what venues write; Decimal itself takes 1_000 and other scripts
+    r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII
+)
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:~-]{1,128}")
 _TEXT_LIMIT: Final = 64  # of a value shown in a message
 
 
@@ -43,6 +48,14 @@ def text(row: Raw, key: str) -> str:
     value = optional_text(row, key)
     if value is None:
         raise Unreadable(key, row.get(key), "must be a text that is not empty")
+    return value
+
+
+def identifier(row: Raw, key: str) -> str:
+    """Read an id that can be asked for: it becomes part of paths."""
+    value = text(row, key)
+    if not _IDENTIFIER.fullmatch(value):
+        raise Unreadable(key, value, "must be an id of letters, digits and -_.:~")
     return value
 
 
@@ -114,6 +127,8 @@ def decimal(value: object, field: str) -> Decimal:
         raise Unreadable(field, value, "must be a number") from e
     if not result.is_finite():
         raise Unreadable(field, value, "must be finite")
+    if isinstance(value, str) and not _NUMERAL.fullmatch(value):
+        raise Unreadable(field, value, "must be a number")
     exponent = result.as_tuple().exponent
     if result.copy_abs() > _LARGEST or (isinstance(exponent, int) and exponent < _FINEST * 2):
         raise Unreadable(field, value, "must be a plausible number")

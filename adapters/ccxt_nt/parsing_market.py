@@ -177,6 +177,13 @@ def quote_row(
     return row
 
 
+def last_price(ticker: object, *, symbol: str) -> Decimal:
+    """Read what was last paid."""
+    t = mapping(ticker, "ticker")
+    expect_symbol(t, symbol)
+    return positive(t, "last")
+
+
 def mark_row(told: object, *, symbol: str | None = None, received_ns: int | None = None) -> MarkRow:
     """Read mark, index and funding from a ticker or a funding rate; what is absent stays None."""
     t = mapping(told, "mark")

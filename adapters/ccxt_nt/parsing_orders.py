@@ -8,6 +8,7 @@ from ccxt_nt.parsing_fields import (
     Unreadable,
     expect_symbol,
     first_time,
+    identifier,
     info,
     mapping,
     optional_positive,
@@ -38,7 +39,7 @@ def order_row(
     _check(told)
     return OrderRow(
         symbol=expect_symbol(o, symbol),
-        venue_order_id=text(o, "id"),
+        venue_order_id=identifier(o, "id"),
         client_order_id=told.client_id,
         side=told_side,
         kind=_kind(told, told_side, is_trigger=trigger is not None),

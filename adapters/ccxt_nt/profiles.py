@@ -73,6 +73,7 @@ class Codes:
     closed: frozenset[str]  # the order is no longer open
     missing: frozenset[str]  # there is no such order
     post_only: frozenset[str] = frozenset()  # definitely refused because it would have taken
+    unchanged: frozenset[str] = frozenset()  # a setting already was as it was asked to be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,8 @@ class Profile:
     book_snapshots_depth: int | None = None  # a channel where each message is the whole book
     bids_asks: bool = True  # watchBidsAsks is offered, else quotes come from the book
     bar_volume_in_quote: bool = False  # the stream's bar volume must be read from the raw frame
-    bar_confirm_secs: float = 2.0  # a quiet bar is asked for this long after its close
+    bar_confirm_secs: float = 1.0  # a bar is asked for this long after its close
+    bar_pushes_final: bool = False  # the last push of a bar is known to be its final state
     cancel_by_client_id: bool = True
     batch_cancel: bool = True
     demo: Mapping[str, object] | None = None  # how the venue's test environment is switched on

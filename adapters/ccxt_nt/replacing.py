@@ -5,15 +5,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from ccxt_nt.cases import Case
+from ccxt_nt.case import Awaited, Case
 from ccxt_nt.desk import Change
-from ccxt_nt.errors import Rejected, Unauthorised, Unsupported, VenueError
+from ccxt_nt.errors import Missing, Rejected, Unauthorised, Unsupported, VenueError
+from ccxt_nt.inquiry import OrderKey
 from ccxt_nt.resolver import Found, Traded
 from ccxt_nt.story import ChangeRefused
-from ccxt_nt.values import OrderStatus, Ticket
+from ccxt_nt.values import OrderKind, OrderStatus, Ticket
 
 if TYPE_CHECKING:
     from ccxt_nt.acts import Office
+
+_ENDED = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
 
 type End = Callable[[Case, str | None], Awaitable[str | None]]
 
@@ -39,16 +42,40 @@ class Replacing:
     # ---- stops: place first, then cancel ----
 
     async def _stop(self, case: Case, old_id: str, change: Change) -> None:
-        ticket = self._next_ticket(case, change, quantity=change.quantity)
-        new_id = await self._place(case, ticket)
-        if new_id is None:
+        if not await self._still_waits(case, old_id):
+            self._refuse(case, "the stop fired, or is over")
             return
-        self._cases.follow(case, old_id, new_id)
-        self._cases.update(case, ticket)
-        await self._end(case, old_id)
-        if case.ledger.legs[old_id].status in (OrderStatus.TRIGGERED, OrderStatus.FILLED):
-            self._office.note(f"{case.client_order_id}: the old stop fired; cancelling the new one")
-            await self._end(case, new_id)
+        ticket = self._next_ticket(case, change, quantity=change.quantity)
+        case.is_replacing = True
+        try:
+            new_id = await self._put(case, ticket, old_id, total=change.quantity)
+            if new_id is None:
+                return
+            await self._end(case, old_id)
+            if case.ledger.legs[old_id].status in (OrderStatus.TRIGGERED, OrderStatus.FILLED):
+                await self._take_back(case, old_id, new_id)
+        finally:
+            case.is_replacing = False
+            self._cases.settle(case)
+
+    async def _still_waits(self, case: Case, old_id: str) -> bool:
+        """Ask whether a stop waits, where its firing is not pushed."""
+        stops = self._office.desk.profile.stops
+        if stops is None or stops.watch_params is not None:
+            return True
+        try:
+            key = self._cases.key(case, old_id)
+            row = await self._office.resolver.row(key, patience=self._office.patience)
+        except Missing:
+            return True  # the placement and the cancellation that follow will tell
+        self._cases.take_order(row)
+        return row.status is OrderStatus.OPEN and case.is_waiting
+
+    async def _take_back(self, case: Case, old_id: str, new_id: str) -> None:
+        self._office.note(f"{case.client_order_id}: the old stop fired; cancelling the new one")
+        await self._end(case, new_id)
+        if case.ledger.legs[new_id].status is OrderStatus.CANCELED:
+            self._cases.revert(case, old_id, new_id)
 
     # ---- others: cancel first, then place what is left ----
 
@@ -59,22 +86,46 @@ class Replacing:
             if refused is not None:
                 self._refuse(case, refused)
                 return
-            left = change.quantity - case.ledger.filled - case.ledger.missing
-            if left > 0 and case.ledger.legs[old_id].status is not OrderStatus.FILLED:
-                await self._place_rest(case, old_id, change, left)
+            await self._place_rest(case, old_id, change)
         finally:
             case.is_replacing = False
             self._cases.settle(case)
 
-    async def _place_rest(self, case: Case, old_id: str, change: Change, left: Decimal) -> None:
+    async def _place_rest(self, case: Case, old_id: str, change: Change) -> None:
+        """Send what is left as a new order, if the old one definitely ended without it."""
+        left = change.quantity - case.ledger.filled - case.ledger.missing
+        if left <= 0 or case.ledger.legs[old_id].status not in _ENDED:
+            self._refuse(case, "it filled, or fired, before it could be replaced")
+            return
         ticket = self._next_ticket(case, change, quantity=left)
-        new_id = await self._place(case, ticket)
-        if new_id is None:
-            return  # the order is over: what filled of it stays
-        self._cases.follow(case, old_id, new_id)
-        self._cases.update(case, replace(ticket, quantity=change.quantity))
+        if case.has_fired and ticket.kind.is_limit:  # its trigger is behind it
+            ticket = replace(ticket, kind=OrderKind.LIMIT, trigger_price=None)
+        await self._put(case, ticket, old_id, total=change.quantity)  # else what filled stays
 
     # ---- both ----
+
+    async def _put(self, case: Case, ticket: Ticket, old_id: str, *, total: Decimal) -> str | None:
+        """Send a replacement once and put its terms into force; its id, or None if it is not there.
+
+        A stream may tell of it before its answer comes: its terms are in force from then on.
+        """
+        terms = replace(
+            ticket,
+            quantity=total,
+            kind=case.ticket.kind,
+            trigger_price=ticket.trigger_price or case.ticket.trigger_price,
+        )
+        case.awaited = Awaited(client_id=ticket.client_order_id, old_id=old_id, terms=terms)
+        try:
+            new_id = await self._place(case, ticket)
+            if new_id == old_id:
+                self._refuse(case, "the venue took the new order for the old one; that one stays")
+                return None
+            if new_id is not None:
+                self._cases.arrived(case, new_id)
+            return new_id
+        finally:
+            case.awaited = None
 
     async def _place(self, case: Case, ticket: Ticket) -> str | None:
         """Send the new order once; None, told to the engine, if it definitely is not there."""
@@ -82,24 +133,40 @@ class Replacing:
         try:
             return await office.desk.place(ticket)
         except (Rejected, Unauthorised, Unsupported) as e:
+            if case.awaited is None:  # a stream told of it: the refusal was of something else
+                return case.ledger.venue_order_id
             self._refuse(case, str(e))
             return None
         except VenueError as e:
             office.note(f"{case.client_order_id}: the new order's outcome is unknown: {e}")
-        key = replace(
-            self._cases.key(case), client_id=ticket.client_order_id, venue_order_id=None
+        outcome = await office.resolver.outcome(
+            lambda: self._key_of(case, ticket),
+            sent=office.secs(),
+            patience=office.patience,
+            known=lambda: case.awaited is None,
         )
-        if key.likeness is not None:
-            key = replace(key, likeness=ticket)
-        outcome = await office.resolver.outcome(key, sent=office.secs(), patience=office.patience)
         match outcome:
             case Found(row=row):
                 return row.venue_order_id
             case Traded(fills=fills):
                 return fills[0].venue_order_id
+            case None:
+                return case.ledger.venue_order_id  # a stream told of it meanwhile
             case _:
                 self._refuse(case, "the venue never had the new order")
                 return None
+
+    def _key_of(self, case: Case, ticket: Ticket) -> OrderKey:
+        """Ask for the new order: by its own client id, and not by the old one's."""
+        key = self._cases.key(case)
+        mine = frozenset(case.ledger.legs)
+        return replace(
+            key,
+            client_id=ticket.client_order_id,
+            venue_order_id=None,
+            likeness=None if key.likeness is None else ticket,
+            others=key.others | mine,
+        )
 
     def _next_ticket(self, case: Case, change: Change, *, quantity: Decimal) -> Ticket:
         return replace(

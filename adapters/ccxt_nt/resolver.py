@@ -9,7 +9,6 @@ from ccxt_nt.errors import Closed, Missing, Unknown, VenueError
 from ccxt_nt.inquiry import Listing, OrderKey
 from ccxt_nt.values import FillRow, OrderRow
 
-
 _DEAF: Final = 3  # so many failed questions in a row bring another way of asking
 
 
@@ -31,7 +30,7 @@ class Patience:
     """How long a venue is asked before "no such order" is believed."""
 
     settle_secs: float = 15.0  # after which a request still under way would be refused as stale
-    looks: int = 3  # how many times each of the three questions must be answered with no
+    looks: int = 3  # how often the order must be asked for in vain before the last, whole look
     first_secs: float = 0.25  # between two looks; doubles
     most_secs: float = 5.0
 
@@ -92,7 +91,7 @@ class Resolver:
 
     async def outcome(
         self,
-        key: OrderKey,
+        key_of: Callable[[], OrderKey],
         *,
         sent: float,
         patience: Patience,
@@ -101,21 +100,23 @@ class Resolver:
         """Find out what became of an order sent at `sent` (seconds of the given clock).
 
         It takes as long as it takes: a venue that cannot be asked proves nothing. None if
-        `known` tells that somebody else found out.
+        `known` tells that somebody else found out. The key is made anew for each look: what other
+        orders are known by then are not this one.
         """
         looks, attempt = 0, 0
         while not known():
+            key = key_of()
+            is_late = looks >= patience.looks and self._secs() - sent >= patience.settle_secs
             try:
-                seen = await self._look(key)
+                seen = await self._look(key, whole=is_late or looks == 1)
             except VenueError as e:
-                self._note(f"{key.client_id}: still unknown, the venue cannot be asked: {e}")
+                self._note_some(attempt, f"{key.client_id}: still unknown, cannot be asked: {e}")
             else:
                 if seen is not None:
                     return seen
+                if is_late and not known():
+                    return Absent(looks=looks, waited_secs=self._secs() - sent)
                 looks += 1
-                waited = self._secs() - sent
-                if looks >= patience.looks and waited >= patience.settle_secs and not known():
-                    return Absent(looks=looks, waited_secs=waited)
             await self._pause(attempt, patience)
             attempt += 1
         return None
@@ -133,7 +134,8 @@ class Resolver:
             except (Missing, Closed):
                 looks += 1
             except VenueError as e:
-                self._note(f"{key.venue_order_id or key.client_id}: cannot be asked for: {e}")
+                name = key.venue_order_id or key.client_id
+                self._note_some(attempt, f"{name}: cannot be asked for: {e}")
                 if attempt % _DEAF == _DEAF - 1:
                     listed = await self._listed(key)
                     if isinstance(listed, OrderRow):
@@ -149,28 +151,34 @@ class Resolver:
         try:
             listing = await self._counter.open_orders(key.symbol)
         except VenueError as e:
-            self._note(f"{key.symbol}: open orders cannot be listed: {e}")
+            self._note_some(0, f"{key.symbol}: open orders cannot be listed: {e}")
             return 0
         for row in listing.rows:
             if row.venue_order_id == key.venue_order_id:
                 return row
         return 0 if listing.may_hide(key.client_id) else 1
 
-    async def _look(self, key: OrderKey) -> Outcome | None:
-        """Ask in all three ways; None if each answered that there is no such order."""
+    async def _look(self, key: OrderKey, *, whole: bool) -> Outcome | None:
+        """Ask for the order; None if there is none. A whole look asks in all three ways."""
         try:
             return Found(row=await self._counter.find(key))
         except (Missing, Closed):
-            pass
+            if not whole:
+                return None
         listing = await self._counter.open_orders(key.symbol)
         mine = [row for row in listing.rows if row.client_order_id == key.client_id]
-        if mine:
+        if mine and key.client_id is not None:
             return Found(row=mine[0])
         if listing.may_hide(key.client_id):
             raise Unknown("the list of open orders is not complete")
         fills = await self._counter.recent_fills(key.symbol)
         traded = tuple(fill for fill in fills if fill.client_order_id == key.client_id)
-        return Traded(fills=traded) if traded else None
+        return Traded(fills=traded) if traded and key.client_id is not None else None
+
+    def _note_some(self, attempt: int, text: str) -> None:
+        """Note the first failures, then ever fewer: an outage must not drown the log."""
+        if attempt & (attempt + 1) == 0:
+            self._note(f"{text} (attempt {attempt + 1})")
 
     async def _pause(self, attempt: int, patience: Patience) -> None:
         longest = min(patience.most_secs, patience.first_secs * 2.0 ** min(attempt, 20))

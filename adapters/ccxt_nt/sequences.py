@@ -1,5 +1,6 @@
 """Lost updates of a book, seen in the numbers of the raw frames."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ccxt_nt.profiles import BookSequence
@@ -13,6 +14,24 @@ class SequenceWatch:
     def __init__(self, rule: BookSequence) -> None:
         self._rule = rule
         self._last: dict[str, int] = {}
+        self._attending: dict[str, Callable[[], None]] = {}
+
+    def attend(self, native_id: str, on_loss: Callable[[], None]) -> None:
+        """Tell somebody when updates of a market were lost."""
+        self._attending[native_id] = on_loss
+
+    def leave(self, native_id: str) -> None:
+        """Tell nobody any more."""
+        self._attending.pop(native_id, None)
+
+    def watch(self, frame: Any) -> None:
+        """Take a frame, and tell whoever attends to its market where updates were lost."""
+        market = self.hear(frame)
+        if market is None:
+            return
+        for native_id, on_loss in list(self._attending.items()):
+            if is_about(market, native_id):
+                on_loss()
 
     def hear(self, frame: Any) -> str | None:
         """Take a frame; name the market's text where updates before this one were lost."""

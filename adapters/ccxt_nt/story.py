@@ -1,7 +1,7 @@
 """What the engine was told of an order, and what it must hear next: each thing once, in order."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from ccxt_nt.values import FillRow, OrderKind, OrderStatus
@@ -44,6 +44,13 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surplus:
+    """A fill for which the order has no room: told as an order of its own."""
+
+    fill: FillRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Canceled:
     """What is left of the order will never fill."""
 
@@ -80,6 +87,7 @@ type Saying = (
     | Triggered
     | Updated
     | Filled
+    | Surplus
     | Canceled
     | Expired
     | Rejected
@@ -99,6 +107,8 @@ class Facts:
     missing: Decimal = _ZERO  # filled according to the venue, fills not yet known
     sure: bool = True  # every fill of a closed order was asked for
     fired: bool = False
+    pending: bool = False  # the engine waits for the answer to a command, and hears of no trigger
+    quantity: Decimal | None = None  # of the whole order, as the venue has it
     reason: str = "refused by the venue"
 
 
@@ -131,6 +141,8 @@ class Told:
                 self.fills.add(fill.trade_id)
                 self.filled += fill.quantity
                 self.closed = self.closed or (not self.in_quote and self.filled >= self.quantity)
+            case Surplus(fill=fill):
+                self.fills.add(fill.trade_id)
             case Canceled() | Expired() | Rejected():
                 self.closed = True
             case CancelRefused() | ChangeRefused():
@@ -154,9 +166,41 @@ def due(facts: Facts, told: Told, *, held: Iterable[str] = ()) -> list[Saying]:
     said = [fill for fill in new if fill.trade_id not in waiting]
     if len(said) == len(new):
         sayings += _last_terms(facts, told, new)
-    sayings += [Filled(fill=fill) for fill in said]
+    sayings += _room(facts, told, said, _quantity(sayings, told))
+    sayings += _fills(said, _quantity(sayings, told), told)
     if len(said) == len(new):
-        sayings += _ending(facts, told, said)
+        sayings += _ending(facts, told, [s.fill for s in sayings if isinstance(s, Filled)])
+    return sayings
+
+
+def _quantity(sayings: list[Saying], told: Told) -> Decimal:
+    """Read the quantity that the engine will know when it hears of the fills."""
+    updates = [saying.quantity for saying in sayings if isinstance(saying, Updated)]
+    return updates[-1] if updates else told.quantity
+
+
+def _room(facts: Facts, told: Told, said: list[FillRow], quantity: Decimal) -> list[Saying]:
+    """Tell of a larger quantity where an open order filled above the one that was told.
+
+    That happens while the outcome of a change is not known, and where two stops of it fired.
+    """
+    total = told.filled + sum((fill.quantity for fill in said), _ZERO)
+    most = facts.quantity or _ZERO
+    if told.closed or told.in_quote or total <= quantity or most <= quantity:
+        return []
+    return [replace(_terms(facts, told), quantity=most)]
+
+
+def _fills(fills: list[FillRow], quantity: Decimal, told: Told) -> list[Saying]:
+    """Tell each fill of the order as long as there is room: a full order hears of no more."""
+    sayings: list[Saying] = []
+    filled = told.filled
+    for fill in fills:
+        if filled + fill.quantity <= quantity:
+            filled += fill.quantity
+            sayings.append(Filled(fill=fill))
+        else:
+            sayings.append(Surplus(fill=fill))
     return sayings
 
 
@@ -176,7 +220,8 @@ def _openings(facts: Facts, told: Told) -> list[Saying]:
         sayings.append(Accepted(venue_order_id=venue_order_id))
     if told.closed:
         return sayings
-    if facts.fired and facts.kind.is_limit and not told.triggered:
+    fired = facts.fired and facts.kind.is_limit and not told.triggered and not told.fills
+    if fired and not facts.pending:
         sayings.append(Triggered(venue_order_id=venue_order_id))
     if told.venue_order_id not in (None, venue_order_id):
         sayings.append(_terms(facts, told))

@@ -6,6 +6,16 @@ from collections.abc import Iterable
 from ccxt_nt.values import TradeRow
 
 
+def in_order(rows: Iterable[TradeRow]) -> list[TradeRow]:
+    """Sort trades as they happened: those of one moment by their numbers, where they have any."""
+    return sorted(rows, key=_moment)
+
+
+def _moment(row: TradeRow) -> tuple[int, int, str]:
+    number = row.trade_id if row.trade_id.isdecimal() else ""
+    return row.ts_event, len(number), number
+
+
 class Tape:
     """The trades of one instrument.
 
@@ -47,8 +57,7 @@ class Tape:
     def release(self, history: Iterable[TradeRow]) -> tuple[TradeRow, ...]:
         """Tell what the history and the pushes since the gap had, in order."""
         held, self._held = self._held or [], None
-        rows = sorted([*history, *held], key=lambda row: row.ts_event)
-        return tuple(row for row in rows if self._is_new(row))
+        return tuple(row for row in in_order([*history, *held]) if self._is_new(row))
 
     def knows(self, row: TradeRow) -> bool:
         """Say whether a trade was told, or is older than the tape."""
@@ -62,6 +71,7 @@ class Tape:
         if len(self._order) > self._memory:
             oldest = self._order.popleft()
             self._seen.discard(oldest.trade_id)
-            self._floor_ns = max(self._floor_ns, oldest.ts_event + 1)
+            # Never above the newest: one wrong time must not make all that follows old
+            self._floor_ns = max(self._floor_ns, min(oldest.ts_event + 1, row.ts_event))
         self._last_ns = max(self._last_ns, row.ts_event)
         return True

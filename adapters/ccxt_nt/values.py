@@ -35,6 +35,11 @@ class OrderKind(Enum):
         return self not in (OrderKind.LIMIT, OrderKind.MARKET)
 
     @property
+    def takes_profit(self) -> bool:
+        """Say whether its trigger is on the profitable side."""
+        return self in (OrderKind.TAKE_PROFIT_MARKET, OrderKind.TAKE_PROFIT_LIMIT)
+
+    @property
     def is_limit(self) -> bool:
         """Say whether it carries a limit price."""
         return self in (OrderKind.LIMIT, OrderKind.STOP_LIMIT, OrderKind.TAKE_PROFIT_LIMIT)

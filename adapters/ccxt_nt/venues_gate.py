@@ -20,7 +20,10 @@ from ccxt_nt.profiles import (
 )
 from ccxt_nt.values import Product
 
+# NO_CHANGE is not among the rejections: the HTTP client sends a PUT again when its connection
+# breaks, and the second one is answered so although the first one did change the order
 _GATE_CODES: Final = Codes(
+    unchanged=frozenset({"NO_CHANGE"}),
     duplicate=frozenset({"REPEATED_CREATION"}),  # client ids may be used twice
     rejected=frozenset(
         {
@@ -44,7 +47,6 @@ _GATE_CODES: Final = Codes(
             "LIQUIDATE_IMMEDIATELY",
             "MARGIN_BALANCE_NOT_ENOUGH",
             "MISSING_REQUIRED_PARAM",
-            "NO_CHANGE",
             "POSITION_EMPTY",
             "PRICE_OVER_BANKRUPT",
             "PRICE_OVER_LIQUIDATION",
@@ -153,5 +155,6 @@ GATE_LINEAR: Final = replace(
     position_mode=True,
     leverage=True,
     mark_stream="watch_ticker",
+    mark_call="fetch_funding_rate",  # tells the mark price too
     book_sequence=None,  # ccxt checks these itself
 )

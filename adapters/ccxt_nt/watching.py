@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from ccxt_nt.cases import Cases
 from ccxt_nt.client import Line
-from ccxt_nt.errors import VenueError
+from ccxt_nt.errors import Unauthorised, VenueError
 from ccxt_nt.health import HealthBoard
 from ccxt_nt.inquiry import Inquiry
 from ccxt_nt.parsing import Unreadable, balance_rows, fill_row, order_row
 from ccxt_nt.profiles import Profile
 from ccxt_nt.reconcile import Known, Picture, look
 from ccxt_nt.streams import Backoff, Care, Stream, StreamState
-from ccxt_nt.values import BalanceRow, Health, PositionRow
+from ccxt_nt.values import BalanceRow, Health, OrderRow, PositionRow
 
 # `Any` in this module: ccxt's answers have no types
 
@@ -62,7 +63,9 @@ class Watching:
         self._streams: dict[str, Stream] = {}
         self._covered: dict[str, asyncio.Task[None]] = {}
         self._unseen: dict[str, int] = {}  # streams that may have missed something, and since
+        self._fresh: set[str] = set()  # streams of which nothing can have been missed yet
         self._gaps = 0  # counts them
+        self._began = False
         self._since_ms: dict[str, int] = {}  # by symbol: fills before were all had
         self._surprised: float | None = None  # when a question told what no stream had told
         self._wake = asyncio.Event()
@@ -86,12 +89,19 @@ class Watching:
         ]
 
     async def stop(self) -> None:
-        """End the rounds and the streams."""
+        """End the rounds and the streams; it may be started again."""
         tasks = [*self._tasks, *self._covered.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(stream.stop() for stream in self._streams.values()))
+        for name in self._streams:
+            self._board.remove(name)
+        self._tasks.clear()
+        self._covered.clear()
+        self._streams.clear()
+        self._unseen.clear()
+        self._fresh.clear()
 
     def follow(self, symbol: str) -> None:
         """Look after a symbol's fills from now on."""
@@ -149,6 +159,7 @@ class Watching:
             tell=self._line.tell,
         )
         self._streams[name] = stream
+        self._fresh.add(name)
         self._lost(name, "not subscribed yet")
         stream.start()
         return stream
@@ -156,13 +167,18 @@ class Watching:
     def _lost(self, name: str, reason: str) -> None:
         self._gaps += 1
         self._unseen[name] = self._gaps
-        self._board.set(name, Health.BLIND, reason)
+        self._board.set(name, self._without(name), reason)
 
     def _live(self, name: str) -> None:
         self._gaps += 1
         self._unseen[name] = self._gaps
-        self._board.set(name, Health.BLIND, "subscribed, the account is not compared yet")
+        reason = "subscribed, the account is not compared yet"
+        self._board.set(name, self._without(name), reason)
         self._wake.set()
+
+    def _without(self, name: str) -> Health:
+        """Judge a stream that is not up: before its first order there is nothing to miss."""
+        return Health.DEGRADED if name in self._fresh else Health.BLIND
 
     def _bad(self, name: str, e: Exception) -> None:
         self._ears.note(f"{name}: something was not understood, asking: {self._line.tell(e)}")
@@ -173,10 +189,17 @@ class Watching:
         deadline = asyncio.get_running_loop().time() + _LIVE_SECS
         while any(stream.state is not StreamState.LIVE for stream in streams):
             if asyncio.get_running_loop().time() >= deadline:
-                late = [s.name for s in streams if s.state is not StreamState.LIVE]
-                self._ears.note(f"not subscribed after {_LIVE_SECS} s: {', '.join(late)}")
+                self._give_up([s.name for s in streams if s.state is not StreamState.LIVE])
                 return
             await asyncio.sleep(0.01)
+
+    def _give_up(self, late: list[str]) -> None:
+        """Go on without streams: orders will be sent that they would not tell of."""
+        self._ears.note(f"not subscribed after {_LIVE_SECS} s: {', '.join(late)}")
+        for name in self._fresh & self._unseen.keys():
+            if self._streams[name].state is not StreamState.LIVE:
+                self._fresh.discard(name)
+                self._lost(name, f"not subscribed after {_LIVE_SECS} s")
 
     # ---- what they bring ----
 
@@ -185,10 +208,10 @@ class Watching:
         for each in _rows(answer):
             try:
                 row = order_row(each, self._profile, received_ns=self._now_ms() * 1_000_000)
+                if self._cases.knows(row.symbol):
+                    self._cases.take_order(row)
             except ValueError as e:
                 complaints.append(e)
-                continue
-            self._cases.take_order(row)
         if complaints:
             raise complaints[0]
 
@@ -197,16 +220,16 @@ class Watching:
         for each in _rows(answer):
             try:
                 row = fill_row(each, self._profile)
+                if self._cases.knows(row.symbol):
+                    self._cases.take_fill(row)
             except ValueError as e:
                 complaints.append(e)
-                continue
-            self._cases.take_fill(row)
         if complaints:
             raise complaints[0]
 
     def _balances(self, answer: Any) -> None:
         try:
-            self._ears.on_balances(balance_rows(answer))
+            self._ears.on_balances(balance_rows(answer, self._profile))
         except Unreadable:  # some venues push a total only: then the whole is asked for
             self._purse.set()
 
@@ -227,27 +250,31 @@ class Watching:
     # ---- rounds ----
 
     async def _rounds(self) -> None:
-        backoff = Backoff(rng=self._rng, first_secs=0.5, most_secs=15.0)
+        backoff = Backoff(rng=self._rng, first_secs=0.5, most_secs=5.0)
+        wait_secs = self._every_secs
         while True:
-            wait = self._every_secs if backoff.attempts == 0 else backoff.next_secs()
-            try:
-                async with asyncio.timeout(wait):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_secs):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
-            try:
-                await self.round()
-            except VenueError as e:
-                self._board.set("account", Health.DEGRADED, f"could not be looked at: {e}")
-                backoff.attempts = max(1, backoff.attempts)
-                await asyncio.sleep(backoff.next_secs())
-                self._wake.set()
-            except Exception as e:  # a round that fails is tried again
-                self._ears.note(f"a look at the account failed: {self._line.tell(e)}")
-                self._board.set("account", Health.BLIND, "a look at it failed for a reason of ours")
-                backoff.attempts = max(1, backoff.attempts)
-            else:
+            complaint = await self._try_round()
+            if complaint is None:
                 backoff.reset()
+                wait_secs = self._every_secs
+            else:
+                self._board.set("account", *complaint)
+                wait_secs = backoff.next_secs()
+
+    async def _try_round(self) -> tuple[Health, str] | None:
+        """Look once; how bad it is if that failed, and why."""
+        try:
+            await self.round()
+        except Unauthorised as e:
+            return Health.BLIND, f"somebody must act: {e}"
+        except VenueError as e:
+            return Health.DEGRADED, f"could not be looked at: {e}"
+        except Exception as e:  # for a reason of ours, which the next look may not meet again
+            return Health.BLIND, f"a look at it failed: {self._line.tell(e)}"
+        return None
 
     async def round(self) -> None:
         """Look at the whole account once; raises VenueError if it could not be seen."""
@@ -261,6 +288,9 @@ class Watching:
         open_keys = tuple(self._cases.key(case) for case in self._cases.alive)
         known = Known(open=open_keys, fills_since_ms=dict(self._since_ms))
         picture = await look(self._inquiry, known, product=self._profile.product)
+        if not self._began:  # what filled before is in the balances and positions already
+            self._began = True
+            self._cases.past |= {fill.trade_id for fill in picture.fills}
         before = self._cases.news
         self._absorb(picture, began, began_ms)
         if self._cases.news != before and not seen:
@@ -269,14 +299,18 @@ class Watching:
         for name, gap in seen.items():
             if self._unseen.get(name) == gap:  # nothing was lost while we looked
                 del self._unseen[name]
+                self._fresh.discard(name)
                 self._board.set(name, Health.HEALTHY)
 
     def _absorb(self, picture: Picture, began: float, began_ms: int) -> None:
         for row in (*picture.listing.rows, *picture.asked):
-            self._cases.take_order(row)
-            self._cases.compare(row, asked=began)
+            if self._cases.knows(row.symbol):
+                self._absorb_order(row, began)
         for fill in picture.fills:
-            self._cases.take_fill(fill)
+            try:
+                self._cases.take_fill(fill)
+            except ValueError as e:
+                self._ears.note(f"fill {fill.trade_id} is left out: {e}")
         for key in picture.gone:
             self._cases.missed(key)
         for complaint in picture.listing.complaints:
@@ -289,6 +323,13 @@ class Watching:
             self._since_ms[symbol] = min(last_ms, began_ms) - _OVERLAP_MS
         self._ears.on_balances(picture.balances)
         self._ears.on_positions(picture.positions)
+
+    def _absorb_order(self, row: OrderRow, began: float) -> None:
+        try:
+            self._cases.take_order(row)
+            self._cases.compare(row, asked=began)
+        except ValueError as e:
+            self._ears.note(f"order {row.venue_order_id} is left out: {e}")
 
     async def _is_deaf(self) -> bool:
         """Say whether a question told something that the streams should have told before."""
@@ -305,5 +346,3 @@ class Watching:
 
 def _rows(answer: Any) -> list[Any]:
     return answer if isinstance(answer, list) else [answer]
-
-

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 from nautilus_trader.common import Environment
 from nautilus_trader.live import LiveNode
@@ -10,14 +9,11 @@ from nautilus_trader.model import InstrumentId, OrderFilled, OrderSide, QuoteTic
 from nautilus_trader.trading import Strategy
 
 from ccxt_nt import clients_for
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the local exchange lives beside the tests
-from tests.venue.local import LocalVenue
+from tests.venue.local import LocalVenue  # the real venue needs neither this
+from tests.venue.markets import WalkMarket  # nor this
 
 
 class BuyOnce(Strategy):
-    """Buys the least amount at the first quote, and stops the node when it filled."""
-
     def on_start(self) -> None:
         self.subscribe_quotes(INSTRUMENT_ID)
 
@@ -33,9 +29,10 @@ class BuyOnce(Strategy):
 
 venue = sys.argv[1] if len(sys.argv) > 1 else "bitget"
 INSTRUMENT_ID = InstrumentId.from_str(f"BTCUSDT-PERP.{venue.upper()}")
-with LocalVenue(venue) as exchange:  # for the real venue leave this out, and `endpoint` below
+with LocalVenue(venue, market=WalkMarket(seed=1)) as exchange:
     os.environ |= exchange.environment  # your own keys: BITGET_API_KEY, ..._SECRET, ..._PASSPHRASE
     builder = LiveNode.builder("QUICKSTART", TraderId("TRADER-001"), Environment.LIVE)
+    builder = builder.with_delay_post_stop_secs(1)
     node = clients_for(venue, endpoint=exchange.url).add_to(builder).build()
     node.add_strategy(BuyOnce())
     handle = node.handle()

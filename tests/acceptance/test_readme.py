@@ -22,7 +22,7 @@ README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 NOON_MS: Final = int(datetime(2024, 1, 2, 12, tzinfo=UTC).timestamp()) * 1000
 TARGETS: Final = {
     *("help", "backtest", "train", "test", "check"),
-    *("property", "mutate", "bench", "clean"),
+    *("property", "mutate", "conformance", "faults", "soak", "bench", "clean"),
 }
 MODEL: Final = "python -m morningstar_strategy.model."
 
@@ -51,8 +51,11 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_no_command_of_the_readme_is_left_out() -> None:
-    scripts = ("catalog/ingest.py", "catalog/download.py", "catalog/check.py", "backtests/run.py")
-    modules = (f"{MODEL}training", f"{MODEL}registry")
+    scripts = (
+        *("catalog/ingest.py", "catalog/download.py", "catalog/check.py", "backtests/run.py"),
+        "adapters/examples/quickstart.py",
+    )
+    modules = (f"{MODEL}training", f"{MODEL}registry", "python -m tests.venue")
     known = ("make ", *modules, *(f"python {script}" for script in scripts))
     assert [command for command in commands() if not command.startswith(known)] == []
     named = {command.split()[1] for command in commands() if command.startswith("make ")}

@@ -32,6 +32,7 @@ class Bench:
     desk: Desk
     venue: LocalVenue
     row: Profile
+    listeners: Any = None  # other actors on the node
     base: str = "BTC"
     lost: set[Any] = field(default_factory=set)  # orders of failed cases that the engine keeps open
 
@@ -154,13 +155,24 @@ class Bench:
 
     # ---- the exchange's own truth ----
 
-    def truth(self, order: Any) -> Order | None:
+    def found(self, order: Any) -> Order | None:
         """Show an order as the exchange has it, by the venue's id that the engine was told."""
         known = self.desk.order(order)
         if known is None or known.venue_order_id is None:
             return None
         order_id = known.venue_order_id.value
         return self.ask(lambda e: copy(e.truth.placed.get(order_id)))
+
+    def truth(self, order: Any) -> Order:
+        """Show an order as the exchange has it; fail where it has none."""
+        there = self.found(order)
+        if there is None:
+            raise AssertionError(f"the exchange has no order {order.client_order_id}")
+        return there
+
+    def times_placed(self, client_id: str | None) -> int:
+        """Count how often the exchange was asked to place an order of a client id."""
+        return self.ask(lambda e: 0 if client_id is None else e.truth.requests[client_id])
 
     def open_at_venue(self) -> list[Order]:
         return self.ask(lambda e: [copy(order) for order in e.orders(open_only=True)])

@@ -8,6 +8,7 @@ from tests.conformance import (
     cases_changes,
     cases_data,
     cases_data_more,
+    cases_data_refused,
     cases_flags,
     cases_orders,
     cases_refusals,
@@ -30,6 +31,7 @@ CASES: Final[Mapping[str, Scenario]] = MappingProxyType(
 # Where a case does not apply, what the adapter does instead
 REFUSALS: Final[Mapping[str, Scenario]] = MappingProxyType(
     {
+        **cases_data_refused.REFUSALS,
         **cases_orders.REFUSALS,
         **cases_stops.REFUSALS,
         **cases_changes.REFUSALS,

@@ -128,7 +128,7 @@ async def _not_taken(bench: Bench, force: TimeInForce) -> str | None:
     order = bench.limit(BUY, time_in_force=force)
     bench.desk.submit(order)
     await bench.status(order, "CANCELED", "REJECTED")
-    there = bench.truth(order)
+    there = bench.found(order)
     if there is None:
         check_events(bench, order, "Submitted", "Rejected")
         return "the venue refuses it instead of cancelling it"

@@ -55,7 +55,7 @@ async def _would_take(bench: Bench) -> str | None:
         return None
     check_events(bench, order, "Submitted", "Accepted", "Canceled")
     there = bench.truth(order)
-    must(there is not None and there.cancel_reason == "post_only", f"the venue has {there}")
+    must(there.cancel_reason == "post_only", f"the venue cancelled it for {there.cancel_reason!r}")
     return "the venue accepts it and cancels it at once"
 
 
@@ -115,7 +115,7 @@ async def _placement_unknown(bench: Bench) -> None:
         _check_spoiled(bench, kind)
         check_events(bench, order, "Submitted", "Accepted")
         there = check_resting(bench, order)
-        asked = bench.ask(lambda e, name=there.ask.client_id: e.truth.requests[name])
+        asked = bench.times_placed(there.ask.client_id)
         must(asked <= 1, f"after {kind.value} it was sent {asked} times")
         must(len(bench.open_at_venue()) == 1, f"after {kind.value} there is not exactly one")
         await _cancel(bench, order)
@@ -145,6 +145,11 @@ async def _cancellation_unknown(bench: Bench) -> None:
         must(bench.truth(order).status is Status.CANCELED, f"after {kind.value} it is not")
 
 
+async def _priced(bench: Bench, order: Any, price: Any) -> Any:
+    await bench.until(lambda: bench.desk.order(order).price == price, "the engine has the price")
+    return await bench.status(order, "ACCEPTED")
+
+
 async def _change_unknown(bench: Bench) -> None:
     where = "amend" if bench.row.amend.value == "atomic" else "order"
     for kind in _UNTOLD[:3]:
@@ -152,8 +157,7 @@ async def _change_unknown(bench: Bench) -> None:
         _spoil(bench, kind, where)
         price = bench.below(2)
         bench.desk.strategy.modify_order(order.client_order_id, price=price)
-        await bench.until(lambda o=order: bench.desk.order(o).price == price, "it is changed")
-        order = await bench.status(order, "ACCEPTED")
+        order = await _priced(bench, order, price)
         _check_spoiled(bench, kind)
         names = set(bench.names(order))
         must("OrderModifyRejected" not in names, f"a rejection was made up: {names}")

@@ -42,8 +42,8 @@ def make_stop(bench: Bench, kind: str, side: OrderSide, of_market: Any = None, *
 def check_waiting(bench: Bench, order: Any) -> Order:
     """Compare a waiting order with the exchange's."""
     known, there = bench.desk.order(order), bench.truth(order)
-    if there is None or there.trigger is None:
-        raise AssertionError(f"the exchange has no waiting order {known.venue_order_id}")
+    if there.trigger is None:
+        raise AssertionError(f"{known.venue_order_id} does not wait at the venue")
     must(there.status is Status.WAITING, f"the venue has it {there.status}")
     price = known.trigger_price.as_decimal()
     must(there.trigger.price == price, f"it fires at {there.trigger.price}, must be {price}")
@@ -120,5 +120,9 @@ CASES: Final[Mapping[str, Scenario]] = MappingProxyType(
 )
 
 REFUSALS: Final[Mapping[str, Scenario]] = MappingProxyType(
-    {name: partial(_stop_denied, kind=k, side=s) for name, (k, s) in _KINDS.items()}
+    {
+        name: partial(_stop_denied, kind=k, side=s)
+        for name, (k, s) in _KINDS.items()
+        if "market" in k  # every venue here takes limit orders behind a trigger
+    }
 )

@@ -28,9 +28,7 @@ def check_events(bench: Bench, order: Any, *wanted: str) -> None:
 
 def check_resting(bench: Bench, order: Any) -> Order:
     """Compare an open order with the exchange's."""
-    known, there = bench.desk.order(order), bench.truth(order)
-    if there is None:
-        raise AssertionError(f"the exchange has no order {known.venue_order_id}")
+    there = bench.truth(order)
     must(there.status is Status.OPEN, f"status at the venue is {there.status}, must be open")
     check_terms(bench, order, there)
     return there
@@ -88,7 +86,11 @@ async def check_account(bench: Bench) -> None:
             lambda: bench.held() == bench.held_at_venue(),
             f"position {bench.held()} becomes the venue's {bench.held_at_venue()}",
         )
-    await bench.until(lambda: not money_apart(bench), "balances become the venue's: see account")
+    try:
+        await bench.until(lambda: not money_apart(bench), "")
+    except TimeoutError:
+        apart = ", ".join(money_apart(bench))
+        raise AssertionError(f"balances are not the venue's: {apart}") from None
 
 
 def money_apart(bench: Bench) -> list[str]:

@@ -60,7 +60,7 @@ REASONS: Final = (
     Reason(
         cases=("TC-E17", "TC-E18"),
         when=_always,
-        text="good till a date is not promised by every venue's stops and orders: it is denied",
+        text="no date travels with an order on the tested ways: it is denied",
     ),
     Reason(cases=("TC-E19",), when=_always, text="the market has no days: it is denied"),
     Reason(cases=("TC-E20", "TC-E21"), when=_lacks(OrderKind.STOP_MARKET), text=_NO_MARKET_TRIGGER),

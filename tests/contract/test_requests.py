@@ -141,7 +141,8 @@ def _placed(row: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give the requests that place orders, by name; what is refused before sending is left out."""
     for name, requests in _snapshot(row).items():
         if name.startswith("place ") and not isinstance(requests, str):
-            (request,) = requests
+            *looks, request = requests
+            assert all(look["method"] == "GET" for look in looks), name
             yield name, request
 
 

@@ -148,33 +148,42 @@ def _work(waiting: deque[Batch], progress: Progress, args: argparse.Namespace) -
 
 
 def _run(batch: Batch, progress: Progress, args: argparse.Namespace) -> None:
-    """Run one process; a seed that it does not tell of has failed."""
-    calm = ["--calm"] if args.calm else []
+    """Run all seeds of a batch; a node that failed one is not used for the next."""
+    seeds = range(batch.seed, batch.seed + batch.schedules)
+    while seeds:
+        for outcome in _outcomes(batch, seeds, args):
+            progress.add(batch, outcome, options=_options(args))
+            seeds = range(outcome.seed + 1, seeds.stop)
+
+
+def _outcomes(batch: Batch, seeds: range, args: argparse.Namespace) -> Iterator[Outcome]:
+    """Run one process; where it breaks, the seed that it did not tell of has failed."""
     command = [sys.executable, "-m", "tests.faults.worker", "--dialect", batch.dialect]
-    command += ["--product", batch.product, "--seed", str(batch.seed)]
-    command += ["--schedules", str(batch.schedules), "--orders", str(args.orders), *calm]
-    options = f" --orders {args.orders}" + " --calm" * args.calm
-    left = list(range(batch.seed, batch.seed + batch.schedules))
+    command += ["--product", batch.product, "--seed", str(seeds.start)]
+    command += ["--schedules", str(len(seeds)), *_options(args).split()]
+    due, failed, noise = seeds.start, False, list[str]()
     with subprocess.Popen(
         command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        timer = threading.Timer(_LONGEST_SECS * (batch.schedules + 1), process.kill)
-        timer.start()
-        noise: list[str] = []
+        timer = threading.Timer(_LONGEST_SECS * (len(seeds) + 1), process.kill)
         reader = threading.Thread(target=lambda: noise.extend(process.stderr or ()))
+        timer.start()
         reader.start()
         for line in process.stdout or ():
             if line.startswith("{"):
                 outcome = Outcome(**json.loads(line))
-                left.remove(outcome.seed)
-                progress.add(batch, outcome, options=options)
+                due, failed = outcome.seed + 1, bool(outcome.differences)
+                yield outcome
         reader.join()
         timer.cancel()
-    if left or process.returncode:
+    if due < seeds.stop and not failed:
         last = next((line.strip() for line in reversed(noise) if line.strip()), "it said nothing")
-        broken = Outcome(seed=(left or [batch.seed])[0])
-        broken.differences.append(f"the node ended with {process.returncode}: {last}")
-        progress.add(batch, broken, options=options)
+        reason = f"the node ended with {process.returncode}: {last}"
+        yield Outcome(seed=due, differences=[reason])
+
+
+def _options(args: argparse.Namespace) -> str:
+    return f" --orders {args.orders}{' --calm' if args.calm else ''}"
 
 
 if __name__ == "__main__":

@@ -168,18 +168,19 @@ class Driver:
             case Act.CANCEL_SEVERAL:
                 self._cancel_several(step)
             case Act.CANCEL_ALL:
-                instrument = self._arena.instruments[step.symbol]
-                self._strategy.cancel_all_orders(instrument.id)
-            case Act.DROP_PRIVATE:
-                self._arena.venue.drop("private")
-            case Act.DROP_ALL:
-                self._arena.venue.drop()
-            case Act.RESTART:
-                self._arena.venue.restart(step.pick)
+                self._strategy.cancel_all_orders(self._arena.instruments[step.symbol].id)
+            case Act.DROP_PRIVATE | Act.DROP_ALL | Act.RESTART:
+                self._break(step)
             case _:
                 order = self._order(step)
                 if order is not None:
                     self._arena.desk.submit(order)
+
+    def _break(self, step: Step) -> None:
+        if step.act is Act.RESTART:
+            self._arena.venue.restart(step.pick)
+        else:
+            self._arena.venue.drop("private" if step.act is Act.DROP_PRIVATE else None)
 
     def _cancel_one(self, step: Step) -> None:
         found = self._ours("SUBMITTED", *_CANCELLABLE)

@@ -16,7 +16,7 @@ _real: Final = time.monotonic
 _CLOCKED: Final = ("ccxt_nt.client", "ccxt_nt.execution_parts")  # whose defaults name the clock
 
 
-class _HurriedSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # an alias
+class _HurriedSelector(selectors.DefaultSelector):
     """Waits so many times shorter than it is told."""
 
     speed = 1.0

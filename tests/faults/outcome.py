@@ -14,7 +14,7 @@ class Outcome:
     rejected: int = 0
     fills: int = 0
     by_hand: int = 0
-    requests: int = 0  # placements that arrived
+    placed: int = 0  # orders of the exchange
     faults: dict[str, int] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
     blind_secs: float = 0.0  # of the adapter's time

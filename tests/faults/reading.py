@@ -94,6 +94,15 @@ def rounded(value: Decimal, coin: str) -> Decimal:
     return money(value, coin).as_decimal()
 
 
+def _loss(exchange: Exchange) -> Decimal:
+    """Sum what all positions would cost now, as a positive number; 0 where they gain."""
+    profit = Decimal(0)
+    for held in exchange.positions():
+        size = held.quantity * exchange.listings[held.symbol].contract_size
+        profit += size * (exchange.mark(held.symbol) - held.entry_price)
+    return max(-profit, Decimal(0))
+
+
 class Ledger:
     """Reads what is new at the exchange since the last schedule."""
 
@@ -118,7 +127,8 @@ class Ledger:
             if is_perp
             else {},
             balances=exchange.balances(self._product),
-            requests=dict(truth.requests),
+            accepted=dict(truth.accepted),
+            loss=_loss(exchange) if is_perp else Decimal(0),
         )
 
     def _new_orders(self, exchange: Exchange) -> list[Order]:

@@ -40,25 +40,26 @@ _BASES: Final = ("BTC", "ETH")
 
 @dataclass(slots=True)
 class Sight:
-    """How well the adapter sees, and for how long it did not."""
+    """How well the adapter sees, and for how long it did not, in real nanoseconds."""
 
     health: Health = Health.HEALTHY
-    since: float = 0.0
-    spent: dict[Health, float] = field(default_factory=dict)
+    since_ns: int = field(default_factory=time.time_ns)
+    spent_ns: dict[Health, int] = field(default_factory=dict)
     _read: int = 0
 
-    def read(self, seen: Sequence[Any], now: float) -> None:
+    def read(self, seen: Sequence[Any]) -> None:
         """Take in what came since the last time."""
         for item in seen[self._read :]:
             report = getattr(item, "data", None)
             if isinstance(report, VenueHealth) and report.source == "execution":
-                self._turn(now, report.health)
+                self._turn(report.ts_event, report.health)
         self._read = len(seen)
-        self._turn(now, self.health)
+        self._turn(time.time_ns(), self.health)
 
-    def _turn(self, now: float, health: Health) -> None:
-        self.spent[self.health] = self.spent.get(self.health, 0.0) + now - self.since
-        self.since, self.health = now, health
+    def _turn(self, now_ns: int, health: Health) -> None:
+        passed = max(0, now_ns - self.since_ns)
+        self.spent_ns[self.health] = self.spent_ns.get(self.health, 0) + passed
+        self.since_ns, self.health = max(now_ns, self.since_ns), health
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,6 @@ class _Table:
         """Run every schedule."""
         self._desk = desk
         self._loop = asyncio.get_running_loop()
-        self._sight.since = self._loop.time()
         venue_name = self._rounds.dialect.upper()
         desk.strategy.subscribe_data(health_type(venue_name), client_id=ClientId(venue_name))
         self._instruments = [desk.instrument(f"{name}.{venue_name}") for name in self.names]
@@ -127,13 +127,16 @@ class _Table:
             plan = schedule(
                 seed, orders=self._rounds.orders, perp=self._is_perp, calm=self._rounds.calm
             )
-            self._rounds.tell(await self._one(plan))
+            outcome = await self._one(plan)
+            self._rounds.tell(outcome)
+            if outcome.differences:
+                return  # what is wrong here must not be found again in the next
 
     async def _one(self, plan: Schedule) -> Outcome:
         venue, began, adapter_began = self._venue, time.monotonic(), self._loop.time()
         venue.faults.dice = Random(plan.seed)
         venue.call(self._ledger.turn)
-        self._sight.spent.clear()
+        self._sight.spent_ns.clear()
         struck_before = len(venue.faults.log)
         await Driver(self._arena(), plan).run()
         venue.faults.clear()
@@ -162,7 +165,7 @@ class _Table:
         )
 
     def _is_blind(self) -> bool:
-        self._sight.read(self._desk.seen, self._loop.time())
+        self._sight.read(self._desk.seen)
         return self._sight.health is Health.BLIND
 
     def _orders(self) -> list[Any]:
@@ -215,7 +218,7 @@ class _Table:
         return [f"client id {name}: sent {n} times" for name, n in sent.items() if n > 1]
 
     def _outcome(self, plan: Schedule, found: list[str], struck_before: int) -> Outcome:
-        self._sight.read(self._desk.seen, self._loop.time())
+        self._sight.read(self._desk.seen)
         orders = self._orders()
         ours = [order for order in orders if order.strategy_id.value != "EXTERNAL"]
         names = Counter(order.status.name for order in ours)
@@ -228,9 +231,12 @@ class _Table:
             rejected=names["REJECTED"],
             fills=len(truth.fills),
             by_hand=len(orders) - len(ours),
-            requests=len(truth.requests),
+            placed=len(truth.orders),
             faults=dict(Counter(each.kind.value for each in struck)),
             differences=found,
-            blind_secs=self._sight.spent.get(Health.BLIND, 0.0),
-            degraded_secs=self._sight.spent.get(Health.DEGRADED, 0.0),
+            blind_secs=self._adapter_secs(Health.BLIND),
+            degraded_secs=self._adapter_secs(Health.DEGRADED),
         )
+
+    def _adapter_secs(self, health: Health) -> float:
+        return self._sight.spent_ns.get(health, 0) * self._rounds.speed / 1e9

@@ -54,7 +54,7 @@ def _one(
 
     frames = corpus(target.dialect, target.product)
     try:
-        return attack(target, frames, mutants=args.examples, seed=args.seed, progress=progress)
+        return attack((target,), frames, mutants=args.examples, seed=args.seed, progress=progress)
     except Exception as e:  # told at the end, the other streams are attacked nevertheless
         broken.append(f"{target.name}: {type(e).__name__}: {e}")
         console.print(f"{place} {target.name} BROKE", highlight=False)

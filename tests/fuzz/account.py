@@ -5,13 +5,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from ccxt_nt.account import Wallet
-from ccxt_nt.cases import Case
-from ccxt_nt.conversion import Instrument
-from ccxt_nt.reports import commission, position_report
-from ccxt_nt.story import Filled, Saying
-from ccxt_nt.terms import refuse_hedged
-from ccxt_nt.values import BalanceRow, FillRow, PositionRow
 from nautilus_trader.model import (
     AccountId,
     ClientOrderId,
@@ -21,7 +14,14 @@ from nautilus_trader.model import (
     VenueOrderId,
 )
 
-from tests.fuzz.oracle import Broken, Claims, Engine
+from ccxt_nt.account import Wallet
+from ccxt_nt.case import Case
+from ccxt_nt.conversion import Instrument
+from ccxt_nt.reports import commission, position_report
+from ccxt_nt.story import Filled, Saying
+from ccxt_nt.terms import refuse_hedged
+from ccxt_nt.values import BalanceRow, FillRow, PositionRow
+from tests.fuzz.oracle import BrokenError, Claims, Engine
 
 # `Any` in this module: the engine's events are calls with its own types
 
@@ -139,7 +139,7 @@ class Account:
         """Note it as a fault where nothing delivered told this fill."""
         try:
             self._claims.check(fill)
-        except Broken as e:
+        except BrokenError as e:
             self._engine.faults.append(e)
 
     def take_balances(self, rows: tuple[BalanceRow, ...]) -> None:
@@ -154,6 +154,7 @@ class Account:
         """Do as the execution client does with positions, and report them as at a start."""
         refuse_hedged(rows)
         now = self.timestamp_ns()
+        self.positions.clear()  # all that are not flat are told
         for row in rows:
             of = instrument_of(row.symbol)
             if of is not None:
@@ -167,4 +168,4 @@ class Account:
 
     def _insist(self, test: object, sentence: str) -> None:
         if not test:
-            self._engine.faults.append(Broken(sentence))
+            self._engine.faults.append(BrokenError(sentence))

@@ -1,19 +1,17 @@
 """Wrong frames by the thousand on one stream, and the proof after them that it still lives."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from ccxt_nt.errors import VenueError
-from ccxt_nt.values import Health, Product
-
+from ccxt_nt.values import Product
 from tests.fuzz.corpus import STREAMS, Corpus
 from tests.fuzz.mutations import Mutator
-from tests.fuzz.oracle import Broken
+from tests.fuzz.oracle import BrokenError
 from tests.fuzz.proofs import prove
 from tests.fuzz.rig import Rig
 from tests.fuzz.session import Pipe
@@ -79,16 +77,17 @@ def targets(dialects: tuple[str, ...]) -> tuple[Target, ...]:
 
 
 def attack(
-    target: Target,
+    targets: Sequence[Target],
     frames: Corpus,
     *,
     mutants: int,
     seed: int,
     progress: Progress = lambda count: None,
 ) -> Outcome:
-    """Throw so many mutants at a stream; raise Broken, naming seed and frame, on the first fault.
+    """Throw so many mutants at streams of one venue and product, by chance at which.
 
-    Deterministic: the same target, frames, number and seed do the same again.
+    Raises BrokenError with seed and frame on the first fault. Deterministic: the same targets,
+    frames, number and seed do the same again.
     """
     outcome = Outcome()
     for part in range(-(-mutants // _RIG_MUTANTS)):
@@ -96,7 +95,7 @@ def attack(
         part_seed = seed + part
 
         async def one(count: int = count, part_seed: int = part_seed) -> Outcome:
-            return await _Attack(target, frames, seed=part_seed).run(count)
+            return await _Attack(targets, frames, seed=part_seed).run(count)
 
         outcome += run(one)
         progress(outcome.mutants)
@@ -106,11 +105,13 @@ def attack(
 class _Attack:
     """One rig and the mutants it gets."""
 
-    def __init__(self, target: Target, frames: Corpus, *, seed: int) -> None:
-        self._target = target
+    def __init__(self, targets: Sequence[Target], frames: Corpus, *, seed: int) -> None:
+        target = targets[0]
+        self._targets = targets
+        self._target = target  # of the mutant at hand
         self._frames = frames
         self._seed = seed
-        self._rng = Random(f"{target.name} {seed}")
+        self._rng = Random(f"{', '.join(each.name for each in targets)} {seed}")
         self._mutator = Mutator(self._rng)
         self._rig = Rig(target.dialect, target.product, seed=seed)
         self._routes: dict[str, tuple[str, str, str]] = {}
@@ -119,18 +120,18 @@ class _Attack:
     async def run(self, count: int) -> Outcome:
         rig = self._rig
         await self._warm_up()
-        act = self._answer if self._target.stream in ANSWERS else self._frame
         for number in range(count):
+            self._target = self._rng.choice(self._targets)
             try:
-                await act()
+                await (self._answer() if self._target.stream in ANSWERS else self._frame())
                 await rig.settle()
                 self._check(thoroughly=number % _SCAN_EVERY == 0 or number == count - 1)
-            except (Broken, TimeoutError) as e:
+            except (BrokenError, TimeoutError) as e:
                 raise self._told(e, number) from e
         try:
             await prove(rig)
             self._check(thoroughly=True)
-        except (Broken, TimeoutError) as e:
+        except (BrokenError, TimeoutError) as e:
             raise self._told(e, count) from e
         outcome = Outcome(
             mutants=count,
@@ -226,6 +227,8 @@ class _Attack:
             self._last = made.decode(errors="replace") if isinstance(made, bytes) else made
             return self._last
 
+        if self._rng.random() < _OWN_SHARE:
+            await self._trade()
         rig.network.spoil = spoil
         try:
             await self._ask()
@@ -235,22 +238,28 @@ class _Attack:
             rig.network.spoil = lambda request, text: text
 
     async def _ask(self) -> None:
+        """Ask as the adapter does; whatever the question raises must be a kind of VenueError."""
         rig, inquiry, cases = self._rig, self._rig.parts.inquiry, self._rig.parts.cases
         match self._target.stream:
             case "positions":
-                rig.take_positions(await inquiry.positions())
+                positions = await inquiry.positions()
+                self._take(lambda: rig.take_positions(positions))
             case "asked balances":
                 rig.account.take_balances(await inquiry.balances())
             case "asked fills":
-                if self._rng.random() < _OWN_SHARE:
-                    await self._trade()
                 for fill in await inquiry.recent_fills(rig.symbol):
-                    cases.take_fill(fill)
+                    self._take(partial(cases.take_fill, fill))
             case _:
-                if self._rng.random() < _OWN_SHARE:
-                    await self._trade()
                 for row in (await inquiry.open_orders(rig.symbol)).rows:
-                    cases.take_order(row)
+                    if cases.knows(row.symbol):
+                        self._take(partial(cases.take_order, row))
+
+    def _take(self, act: Callable[[], object]) -> None:
+        """Do as the adapter does with what was asked for: what cannot be told is left out."""
+        try:
+            act()
+        except ValueError as e:
+            self._rig.notes.append(str(e))
 
     # ---- checks ----
 
@@ -262,13 +271,16 @@ class _Attack:
                     rig.account.check_fill(fill)
             for name, stream in rig.streams.items():
                 if any(task.done() for task in stream._tasks):
-                    raise Broken(f"the stream {name} has ended")
+                    raise BrokenError(f"the stream {name} has ended")
         if rig.engine.faults:
             raise rig.engine.faults[0]
 
-    def _told(self, e: Exception, number: int) -> Broken:
+    def _told(self, e: Exception, number: int) -> BrokenError:
+        self._rig.abandon()
         notes = "\n".join(self._rig.notes[-5:])
-        return Broken(
+        states = {name: stream.state.value for name, stream in self._rig.streams.items()}
+        return BrokenError(
             f"{self._target.name}, seed {self._seed}, mutant {number}: {e}\n"
-            f"frame: {self._last[:1500]!r}\nnotes: {notes}"
+            f"frame: {self._last[:1500]!r}\nnotes: {notes}\n"
+            f"{self._rig.board.report}\nstreams: {states}"
         )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from ccxt_nt.values import Product
-
 from tests.fuzz.rig import Rig
 from tests.fuzz.warp import run
 
@@ -135,8 +134,16 @@ def write_all(dialects: Iterable[str]) -> None:
     for dialect in dialects:
         for product in Product:
             told = run(lambda d=dialect, p=product: capture(d, p))  # type: ignore[misc]
-            lines = json.dumps(told, indent=1, ensure_ascii=False)
-            file_of(dialect, product).write_text(f"{lines}\n", encoding="utf-8")
+            file_of(dialect, product).write_text(_written(told), encoding="utf-8")
+
+
+def _written(told: dict[str, Any]) -> str:
+    """Write a frame on each line."""
+    streams = ",\n".join(
+        f"  {json.dumps(stream)}: [\n   {',\n   '.join(map(_text, frames))}\n  ]"
+        for stream, frames in told["streams"].items()
+    )
+    return f'{{\n "source": {json.dumps(told["source"])},\n "streams": {{\n{streams}\n }}\n}}\n'
 
 
 if __name__ == "__main__":

@@ -1,19 +1,18 @@
 """What may reach the engine: fills that some frame told in whole, and numbers that can be true.
 
 A fill is *told* where one dictionary inside one delivered frame or answer holds, each under a key
-that the venue uses for it and written as a plain number or text: the trade's id, the order's id,
-a price above zero and a quantity above zero. A fill that nothing delivered has told is invented.
+that the venue uses for it and written as a number or a text: the trade's id, the order's id, a
+price above zero and a quantity above zero (digits of any script count, and `1_000`: Python, and so
+ccxt, reads them). A fill that nothing delivered has told is invented.
 The reading here is independent of ccxt and of the adapter.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
-from ccxt_nt.values import FillRow
 from nautilus_trader.model import (
     AccountBalance,
     Bar,
@@ -33,18 +32,28 @@ from nautilus_trader.model import (
     TradeTick,
 )
 
+from ccxt_nt.values import FillRow
+
 # `Any` in this module: frames are any JSON, and the engine's types have no common base
 
-_PLAIN: Final = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
 _TRADE_IDS: Final = ("tradeId", "trade_id", "id", "execId")
 _ORDER_IDS: Final = ("orderId", "order_id")
 _PRICES: Final = ("price", "priceAvg", "fillPrice", "matchPrice", "fill_price", "execPrice")
-_QUANTITIES: Final = ("size", "baseVolume", "matchSize", "amount", "sizeQty", "fillSize", "qty", "execQty")
+_QUANTITIES: Final = (
+    "size",
+    "baseVolume",
+    "matchSize",
+    "amount",
+    "sizeQty",
+    "fillSize",
+    "qty",
+    "execQty",
+)
 _FIRST_NS: Final = 1_000_000_000 * 10**9
 _LAST_NS: Final = 4_102_444_800 * 10**9
 
 
-class Broken(AssertionError):
+class BrokenError(AssertionError):
     """The adapter did what it must never do."""
 
 
@@ -73,10 +82,10 @@ class Claims:
             self._told.update(_told_by(part))
 
     def check(self, fill: FillRow) -> None:
-        """Raise Broken unless the fill was told."""
+        """Raise BrokenError unless the fill was told."""
         found = Told(fill.trade_id, fill.venue_order_id, fill.price, fill.quantity)
         if found not in self._told:
-            raise Broken(f"a fill was invented: {found}")
+            raise BrokenError(f"a fill was invented: {found}")
 
 
 def _dictionaries(frame: Any) -> Iterator[Mapping[str, Any]]:
@@ -106,6 +115,8 @@ def _texts(part: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
         value = part.get(key)
         if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
             yield str(value)
+            if isinstance(value, int) and abs(value) >= 2**63:
+                yield str(float(value))  # as a quick reader of JSON takes it
 
 
 def _numbers(part: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Decimal]:
@@ -114,10 +125,11 @@ def _numbers(part: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Decimal
         value = part.get(key)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             continue
-        if not _PLAIN.fullmatch(str(value)):
+        try:
+            number = Decimal(str(value).strip()).copy_abs()
+        except InvalidOperation:
             continue
-        number = Decimal(str(value).strip()).copy_abs()
-        if number > 0:
+        if number.is_finite() and number > 0:
             yield number
 
 
@@ -125,7 +137,9 @@ class Engine:
     """Takes what the engine would take, and refuses what can never be true."""
 
     def __init__(self) -> None:
-        self.faults: list[Broken] = []  # kept, for whoever raises here is the adapter's own task
+        self.faults: list[
+            BrokenError
+        ] = []  # kept, for whoever raises here is the adapter's own task
         self.taken: Counter[type] = Counter()
         self.last: dict[type, Any] = {}
         self.books: dict[str, OrderBook] = {}
@@ -140,7 +154,7 @@ class Engine:
                 check(item)
             if kind is OrderBookDeltas:
                 self._apply(item)
-        except Broken as e:
+        except BrokenError as e:
             self.faults.append(e)
         self.taken[kind] += 1
         self.last[kind] = item
@@ -152,12 +166,13 @@ class Engine:
             book = self.books[name] = OrderBook(deltas.instrument_id, BookType.L2_MBP)
         book.apply_deltas(deltas)
         bid, ask = book.best_bid_price(), book.best_ask_price()
-        _insist(bid is None or ask is None or bid < ask, f"a book is crossed: {bid} {ask}")
+        if bid is not None and ask is not None:
+            _insist(bid.as_decimal() < ask.as_decimal(), f"a book is crossed: {bid} {ask}")
 
 
 def _insist(test: object, sentence: str) -> None:
     if not test:
-        raise Broken(sentence)
+        raise BrokenError(sentence)
 
 
 def _above_zero(value: Any, item: Any) -> None:
@@ -183,7 +198,9 @@ def _trade(item: TradeTick) -> None:
 def _quote(item: QuoteTick) -> None:
     for value in (item.bid_price, item.ask_price, item.bid_size, item.ask_size):
         _above_zero(value, item)
-    _insist(item.bid_price < item.ask_price, f"a quote is crossed: {item!r}")
+    _insist(
+        item.bid_price.as_decimal() < item.ask_price.as_decimal(), f"a quote is crossed: {item!r}"
+    )
     _timed(item)
 
 
@@ -191,8 +208,9 @@ def _bar(item: Bar) -> None:
     for value in (item.open, item.high, item.low, item.close):
         _above_zero(value, item)
     _not_below_zero(item.volume, item)
-    low, high = min(item.open, item.close), max(item.open, item.close)
-    _insist(item.low <= low and high <= item.high, f"a bar's extremes are wrong: {item!r}")
+    first, last, low, high = (x.as_decimal() for x in (item.open, item.close, item.low, item.high))
+    _insist(low <= min(first, last), f"a bar's low is wrong: {item!r}")
+    _insist(high >= max(first, last), f"a bar's high is wrong: {item!r}")
     _timed(item)
 
 

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from ccxt_nt.values import Health, Product
-from nautilus_trader.model import Bar, OrderBookDeltas, QuoteTick, TradeTick
+from nautilus_trader.model import Bar, OrderBookDeltas, QuoteTick
 
+from ccxt_nt.values import Health, Product
 from tests.fuzz.rig import Rig, wall_ms
 from tests.venue.model import Product as VenueProduct
 
@@ -70,8 +70,9 @@ def _tops(rig: Rig) -> tuple[object, object, object]:
     quote = rig.engine.last.get(QuoteTick)
     theirs = (true.bids[0].price, true.asks[0].price)
     ours: object = None
-    if book is not None and book.best_bid_price() and book.best_ask_price():
-        ours = (book.best_bid_price().as_decimal(), book.best_ask_price().as_decimal())
+    bid, ask = (book.best_bid_price(), book.best_ask_price()) if book else (None, None)
+    if bid is not None and ask is not None:
+        ours = (bid.as_decimal(), ask.as_decimal())
     quoted = None if quote is None else (quote.bid_price.as_decimal(), quote.ask_price.as_decimal())
     return ours, quoted, theirs
 
@@ -87,9 +88,7 @@ async def _account(rig: Rig) -> None:
     await rig.until(lambda: ("filled", name) in rig.account.events, f"{name} is filled")
     order = rig.exchange.order(client_id=rig.parts.codec.encode(name))
     true = {fill.trade_id for fill in rig.exchange.fills(order_id=order.order_id)}  # type: ignore[union-attr]
-    told = {trade_id for own, trade_id in rig.account.fills if own == name}
-    if told != true:
-        raise TimeoutError(f"{name} has the fills {true}, told were {told}")
+    await rig.until(lambda: _told(rig, name) == true, f"{name} has the fills {true}")
     await rig.until(lambda: _is_paid(rig), f"balances become the exchange's: {_wallets(rig)}")
     if rig.product is Product.LINEAR:
         position = rig.exchange.position(rig.symbol).quantity
@@ -97,6 +96,10 @@ async def _account(rig: Rig) -> None:
             lambda: rig.account.positions.get(rig.symbol, Decimal(0)) == position,
             f"the position becomes {position}, was {rig.account.positions}",
         )
+
+
+def _told(rig: Rig, name: str) -> set[str]:
+    return {trade_id for own, trade_id in rig.account.fills if own == name}
 
 
 def _is_paid(rig: Rig) -> bool:
@@ -120,6 +123,3 @@ def _wallets(rig: Rig) -> tuple[dict[str, Decimal], list[tuple[str, Decimal]]]:
     true = rig.exchange.balances(kind)
     ours = {b.currency.code: b.total.as_decimal() for b in rig.account.wallet.balances()}
     return ours, [(coin, balance.total) for coin, balance in true.items()]
-
-
-__all__ = ["TradeTick", "prove"]

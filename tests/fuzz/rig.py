@@ -10,6 +10,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
+from nautilus_trader.model import Bar, BarType, ClientOrderId, TradeTick, Venue
+
 from ccxt_nt.client import Line, Role
 from ccxt_nt.credentials import Credentials
 from ccxt_nt.execution_parts import Parts, Tools
@@ -26,12 +28,10 @@ from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.sequences import SequenceWatch, is_about
 from ccxt_nt.settings import Settings
 from ccxt_nt.streams import Stream
-from ccxt_nt.terms import settle_terms
+from ccxt_nt.terms import TermsOffice
 from ccxt_nt.values import OrderKind, PositionRow, Product, Side, Ticket
 from ccxt_nt.venues import profile
 from ccxt_nt.watching import Ears
-from nautilus_trader.model import Bar, BarType, ClientOrderId, TradeTick, Venue
-
 from tests.fuzz.account import Account, EngineOrder
 from tests.fuzz.oracle import Claims, Engine
 from tests.fuzz.session import Network, Pipe, Session
@@ -106,6 +106,7 @@ class Rig:
         self.bars: dict[int, Bar] = {}  # by when they closed
         self.board = HealthBoard()
         self.count = 0
+        self._lines: list[Line] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     def now_ns(self) -> int:
@@ -156,6 +157,13 @@ class Rig:
             await line.close()
         await asyncio.sleep(_SETTLE_SECS)
 
+    def abandon(self) -> None:
+        """Leave everything as it is, after a fault."""
+        for line in self._lines:
+            inside: Any = line._exchange
+            if inside is not None:
+                inside.session = None  # ccxt complains of those that nobody closed
+
     async def _line(self, role: Role, credentials: Credentials | None) -> Line:
         loop = asyncio.get_running_loop()
         line = Line(
@@ -168,11 +176,14 @@ class Rig:
             wall_ms=wall_ms,
         )
         await line.open()
+        self._lines.append(line)
         inside: Any = line._exchange
         if inside.session is not None:
             await inside.session.close()
         inside.session = Session(self.network, role.value)
         inside.own_session = False
+        # ccxt's websockets look at the real clock for pongs, and all else at ours
+        inside.streaming = {**inside.streaming, "maxPingPongMisses": 1e9}
         inside.enableRateLimit = False  # its throttle looks at a clock that does not jump
         inside.milliseconds = wall_ms
         inside.seconds = lambda: wall_ms() // 1000
@@ -241,7 +252,7 @@ class Rig:
     @property
     def streams(self) -> dict[str, Stream]:
         """List every stream of the adapter by name."""
-        found = [getattr(feed, "_stream", None) for feed in self.feeds]
+        found = [getattr(feed, "stream", None) for feed in self.feeds]
         named = {stream.name: stream for stream in found if isinstance(stream, Stream)}
         return named | self.parts.watching._streams
 
@@ -274,10 +285,10 @@ class Rig:
             secs=loop.time,
         )
         self.parts = Parts(self.private, self.orders, tools, settle_secs=5.0)
-        terms = await settle_terms(
-            self.orders, self.profile, self.settings, self.data.symbols, note=self.notes.append
-        )
-        await self.parts.start((self.symbol,), terms)
+        symbols = self.data.symbols
+        note = self.notes.append
+        office = TermsOffice(self.orders, self.profile, self.settings, symbols, note=note)
+        await self.parts.start((self.symbol,), await office.begin())
         self.parts.cases.open_doors()
 
     def take_positions(self, rows: tuple[PositionRow, ...]) -> None:

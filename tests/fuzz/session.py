@@ -20,26 +20,21 @@ type Spoil = Callable[[Request, str], str]
 
 
 class Pipe:
-    """One websocket, both ends of it: ccxt reads and writes, a dialect sends and hears."""
+    """One websocket, as ccxt sees it: an aiohttp connection."""
 
     _conn = None  # where ccxt looks for messages that wait inside aiohttp
 
     def __init__(self, network: "Network", line: str, request: Request) -> None:
-        self.host = request.host
-        self.path = request.path
-        self.query = request.query
-        self.state: dict[str, Any] = {}  # the dialect's own
         self.line = line
         self.closed = False
+        self.end = End(self, request)
         self._network = network
         self._arrived: asyncio.Queue[WSMessage] = asyncio.Queue()
 
     @property
     def route(self) -> tuple[str, str, str]:
         """Name the connection, the same after it was dialled again."""
-        return self.line, self.host, self.path
-
-    # ---- ccxt's end ----
+        return self.line, self.end.host, self.end.path
 
     async def receive(self) -> WSMessage:
         return await self._arrived.get()
@@ -47,7 +42,7 @@ class Pipe:
     async def send_str(self, text: str) -> None:
         if self.closed:
             raise ConnectionResetError("the pipe is closed")
-        self._network.dialect.heard(self, text)
+        self._network.dialect.heard(self.end, text)
 
     async def ping(self, data: bytes = b"") -> None:
         self.arrive(WSMsgType.PONG, data)
@@ -57,16 +52,12 @@ class Pipe:
 
     async def close(self, code: int = 1000) -> None:
         del code
-        if not self.closed:
-            self.closed = True
-            self._network.forget(self)
-            self.arrive(WSMsgType.CLOSED, None)
+        self._end(WSMsgType.CLOSED)
 
-    # ---- the dialect's end ----
+    # ---- the venue's side ----
 
-    def send(self, frame: Json, *, stream: str, topic: str = "", snapshot: bool = False) -> None:
-        del topic, snapshot
-        text = frame if isinstance(frame, str) else dumps(frame)
+    def pushed(self, stream: str, text: str) -> None:
+        """Carry what the venue sends."""
         self._network.sent(self, stream, text)
 
     def arrive(self, kind: WSMsgType, data: str | bytes | None) -> None:
@@ -75,10 +66,31 @@ class Pipe:
 
     def hang_up(self) -> None:
         """Close as a venue does."""
+        self._end(WSMsgType.CLOSE)
+
+    def _end(self, kind: WSMsgType) -> None:
         if not self.closed:
             self.closed = True
             self._network.forget(self)
-            self.arrive(WSMsgType.CLOSE, None)
+            self.arrive(kind, None)
+
+
+class End:
+    """The same websocket, as a dialect sees it."""
+
+    def __init__(self, pipe: Pipe, request: Request) -> None:
+        self.host = request.host
+        self.path = request.path
+        self.query = request.query
+        self.state: dict[str, Any] = {}  # the dialect's own
+        self._pipe = pipe
+
+    def send(self, frame: Json, *, stream: str, topic: str = "", snapshot: bool = False) -> None:
+        del topic, snapshot
+        self._pipe.pushed(stream, frame if isinstance(frame, str) else dumps(frame))
+
+    def close(self) -> None:
+        self._pipe.hang_up()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,14 +109,14 @@ class Network:
         """Open a websocket."""
         pipe = Pipe(self, line, request)
         self.pipes.append(pipe)
-        self.dialect.opened(pipe)
+        self.dialect.opened(pipe.end)
         return pipe
 
     def forget(self, pipe: Pipe) -> None:
         """Close a websocket."""
         if pipe in self.pipes:
             self.pipes.remove(pipe)
-            self.dialect.closed(pipe)
+            self.dialect.closed(pipe.end)
 
     def sent(self, pipe: Pipe, stream: str, text: str) -> None:
         """Carry a push."""

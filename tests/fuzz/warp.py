@@ -1,4 +1,4 @@
-"""An event loop whose time jumps: whoever sleeps wakes as soon as nobody else has anything to do."""
+"""An event loop whose time jumps: whoever sleeps wakes once nobody else has anything to do."""
 
 import asyncio
 import selectors
@@ -8,7 +8,7 @@ from typing import Any
 # `Any` in this module: asyncio's own signatures
 
 
-class Stalled(RuntimeError):
+class StalledError(RuntimeError):
     """Nothing will ever happen again, and somebody still waits."""
 
 
@@ -24,7 +24,7 @@ class _Impatient(selectors.SelectSelector):
         if ready:
             return ready
         if timeout is None:
-            raise Stalled("every task waits and no timer is set")
+            raise StalledError("every task waits and no timer is set")
         self.passed += max(timeout, 0.0)
         return ready
 
@@ -43,12 +43,14 @@ class WarpLoop(asyncio.SelectorEventLoop):
 
 def run[T](make: Callable[[], Awaitable[T]]) -> T:
     """Run something on a loop of its own, and raise whatever any task of it left unheard."""
-    unheard: list[BaseException] = []
+    unheard: list[Exception] = []
     loop = WarpLoop()
 
     def note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         e = context.get("exception")
-        unheard.append(e if isinstance(e, BaseException) else RuntimeError(context["message"]))
+        unheard.append(
+            e if isinstance(e, Exception) else RuntimeError(f"{context['message']} {e!r}")
+        )
 
     async def awaited() -> T:
         return await make()
@@ -62,7 +64,7 @@ def run[T](make: Callable[[], Awaitable[T]]) -> T:
         asyncio.set_event_loop(None)
         loop.close()
     if unheard:
-        raise ExceptionGroup("raised where nobody listened", [e for e in unheard if _is_plain(e)])
+        raise ExceptionGroup("raised where nobody listened", unheard)
     return result
 
 
@@ -74,7 +76,3 @@ def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
             task.cancel()
         if left:
             loop.run_until_complete(asyncio.wait(left, timeout=1.0))
-
-
-def _is_plain(e: BaseException) -> bool:
-    return isinstance(e, Exception)

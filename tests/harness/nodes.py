@@ -5,7 +5,7 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from nautilus_trader.common import Environment, LoggerConfig
 from nautilus_trader.live import LiveExecutionEngineConfig, LiveNode, LiveRiskEngineConfig
@@ -13,9 +13,21 @@ from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId, Trade
 from nautilus_trader.trading import Strategy, StrategyConfig
 
 from ccxt_nt.names import clients_for
-from tests.venue.local import LocalVenue
 
 PATIENCE_SECS = 15.0
+
+
+class Reachable(Protocol):
+    """What is needed of a venue: where it is, and its keys."""
+
+    @property
+    def url(self) -> str:
+        """Tell the address."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Tell the variables that hold the account's keys."""
+
 
 type Script = Callable[["Desk"], Awaitable[None]]
 
@@ -153,7 +165,7 @@ class Setup:
     log_level: str | None = os.environ.get("NODE_LOG")
 
 
-def run_script(venue: LocalVenue, dialect: str, script: Script, setup: Setup | None = None) -> None:
+def run_script(venue: Reachable, dialect: str, script: Script, setup: Setup | None = None) -> None:
     """Run a script on a node of its own in this process, and raise what it raised.
 
     One node per process: the engine cannot be built a second time once it ran.
@@ -187,7 +199,7 @@ def run_script(venue: LocalVenue, dialect: str, script: Script, setup: Setup | N
 
 
 @contextlib.contextmanager
-def keys_in_environment(venue: LocalVenue, dialect: str) -> Iterator[None]:
+def keys_in_environment(venue: Reachable, dialect: str) -> Iterator[None]:
     """Offer the local exchange's keys as a user does."""
     ours = venue.environment
     before = {name: os.environ.get(name) for name in ours}

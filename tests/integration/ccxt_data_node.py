@@ -7,12 +7,12 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from nautilus_trader.common import Clock, Environment, LoggerConfig, LogLevel
-from nautilus_trader.live import ClientCache, LiveNode
-from nautilus_trader.live.clients import DataClientFactory
+from nautilus_trader.common import Environment, LoggerConfig, LogLevel
+from nautilus_trader.live import LiveNode
 from nautilus_trader.model import (
     BarType,
     BookType,
@@ -26,17 +26,9 @@ from nautilus_trader.trading import Strategy, StrategyConfig
 
 from ccxt_nt.config import CcxtDataClientConfig
 from ccxt_nt.conversion import health_type
-from ccxt_nt.data import CcxtDataClient
+from ccxt_nt.factories import CcxtDataClientFactory
 
 # `Any` in this module: what is told to the test is JSON
-
-
-class Factory(DataClientFactory):
-    @staticmethod
-    def create(
-        *, name: str, config: CcxtDataClientConfig, cache: ClientCache, clock: Clock
-    ) -> CcxtDataClient:
-        return CcxtDataClient(name=name, config=config, cache=cache, clock=clock)
 
 
 def tell(kind: str, **facts: Any) -> None:
@@ -104,16 +96,16 @@ class Teller(Strategy):
     def on_instrument(self, instrument: Any) -> None:
         tell("instrument", id=instrument.id)
 
-    def on_instruments(self, instruments: list[Any]) -> None:
+    def on_instruments(self, instruments: Sequence[Any]) -> None:
         tell("instruments", ids=[each.id for each in instruments])
 
     def on_trade(self, trade: Any) -> None:
-        tell("trade", **row(trade))
+        tell("trade", instrument=trade.instrument_id, **row(trade))
 
     def on_quote(self, quote: Any) -> None:
         tell(
             "quote",
-            id=quote.instrument_id,
+            instrument=quote.instrument_id,
             bid=quote.bid_price,
             ask=quote.ask_price,
             ts_event=quote.ts_event,
@@ -126,30 +118,30 @@ class Teller(Strategy):
         tell("deltas", count=len(deltas.deltas), snapshot=deltas.is_snapshot)
 
     def on_book_depth(self, depth: Any) -> None:
-        tell("depth", bids=len(depth.bids), asks=len(depth.asks))
+        tell("depth", instrument=depth.instrument_id, bids=len(depth.bids), asks=len(depth.asks))
 
     def on_book(self, book: Any) -> None:
         tell("book_answer", **levels(book))
 
     def on_mark_price(self, mark_price: Any) -> None:
-        tell("mark", value=mark_price.value)
+        tell("mark", instrument=mark_price.instrument_id, value=mark_price.value)
 
     def on_index_price(self, index_price: Any) -> None:
-        tell("index", value=index_price.value)
+        tell("index", instrument=index_price.instrument_id, value=index_price.value)
 
     def on_funding_rate(self, funding_rate: Any) -> None:
-        tell("funding", rate=funding_rate.rate, next=funding_rate.next_funding_ns)
+        tell("funding", instrument=funding_rate.instrument_id, rate=funding_rate.rate)
 
     def on_data(self, data: Any) -> None:
         tell("health", health=data.data.health.value, reasons=data.data.reasons)
 
-    def on_historical_bars(self, bars: list[Any]) -> None:
+    def on_historical_bars(self, bars: Sequence[Any]) -> None:
         tell("bars", bars=[{"ts_event": bar.ts_event, **ohlcv(bar)} for bar in bars])
 
-    def on_historical_trades(self, trades: list[Any]) -> None:
+    def on_historical_trades(self, trades: Sequence[Any]) -> None:
         tell("trades", trades=[row(trade) for trade in trades])
 
-    def on_historical_funding_rates(self, funding_rates: list[Any]) -> None:
+    def on_historical_funding_rates(self, funding_rates: Sequence[Any]) -> None:
         tell("fundings", rates=[each.rate for each in funding_rates])
 
 
@@ -175,13 +167,15 @@ def levels(book: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the node until standard input ends."""
-    options = json.loads(sys.argv[1])
-    name = options.get("venue_name") or options["venue"]
+    """Run a node with the clients told, until standard input ends."""
     builder = LiveNode.builder("NODE", TraderId("TESTER-001"), Environment.LIVE)
     builder = builder.with_logging(LoggerConfig(stdout_level=LogLevel.WARNING))
     builder = builder.with_delay_post_stop_secs(0).with_timeout_connection(60)
-    builder = builder.add_data_client(name, Factory(), CcxtDataClientConfig(**options))
+    for options in json.loads(sys.argv[1]):
+        name = options.get("venue_name") or options["venue"]
+        builder = builder.add_data_client(
+            name, CcxtDataClientFactory(), CcxtDataClientConfig(**options)
+        )
     node = builder.build()
     teller = Teller(StrategyConfig(strategy_id=StrategyId("TELLER-1")))
     node.add_strategy(teller)

@@ -22,7 +22,7 @@ class NodeProcess:
     """One node; open it with `with`, which waits until its strategy runs."""
 
     def __init__(
-        self, module: str, options: Mapping[str, Any], *, environ: Mapping[str, str] | None = None
+        self, module: str, options: object, *, environ: Mapping[str, str] | None = None
     ) -> None:
         self.facts: list[Fact] = []
         self.noise: list[str] = []  # whatever the engine logged
@@ -92,6 +92,10 @@ class NodeProcess:
                         f"{self.facts[-5:]}; logged: {self.noise[-15:]}"
                     )
                 self._news.wait(left)
+
+    def logged(self, words: str) -> bool:
+        """Say whether the engine logged something."""
+        return any(words in line for line in self.noise)
 
     @property
     def mark(self) -> int:

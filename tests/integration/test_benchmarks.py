@@ -147,9 +147,19 @@ def test_all_benchmarks_run_one_by_one_and_close_with_the_goals(tmp_path: Path) 
     assert list(json.loads(file.read_text())) == ["gate", "features"]
 
 
+def test_the_adapter_benchmark_prints_ratios_and_latencies(tmp_path: Path) -> None:
+    said, found = _figures("adapter", tmp_path)
+    assert "goal" in said
+    for what, goal in (("trades", 100), ("book", 200)):
+        assert found[f"bitget {what}: ours, CPU of one frame"]["goal"] == goal
+        assert found[f"bitget {what}: ours ÷ plain ccxt.pro, CPU"]["value"] > 0
+        assert found[f"bitget {what}: venue's send to engine type, p99"]["value"] > 0
+    assert found["bitget order: command to bytes on the socket, p99"]["goal"] == 5
+
+
 def test_every_benchmark_of_the_issue_is_in_the_list() -> None:
     assert set(BENCHMARKS) == {
-        *("engine", "features", "gate", "growth", "truth", "ingest", "idle", "model")
+        *("adapter", "engine", "features", "gate", "growth", "truth", "ingest", "idle", "model")
     }
 
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccxt_nt.acts import Acts, Office
-from ccxt_nt.cases import Case, Cases
+from ccxt_nt.case import Case
+from ccxt_nt.cases import Cases
 from ccxt_nt.desk import Change, Desk
 from ccxt_nt.errors import VenueError
 from ccxt_nt.fetching import Fetcher
@@ -21,7 +22,7 @@ from ccxt_nt.parsing import fill_row, order_row
 from ccxt_nt.profiles import Amend, Profile
 from ccxt_nt.reconcile import Known, look
 from ccxt_nt.resolver import Patience, Resolver
-from ccxt_nt.story import Accepted, Canceled, Filled, Rejected, Saying, Told
+from ccxt_nt.story import Accepted, Canceled, Filled, Rejected, Saying, Surplus, Told
 from ccxt_nt.values import OrderKind, Product, Side, Ticket
 from ccxt_nt.venues import profile
 from tests.property.toy_venue import CEILING, START_MS, SYMBOL, ToyVenue
@@ -153,25 +154,29 @@ class Desks:
 
     async def play(self, op: Op) -> None:
         name, which, size = op
-        case = self.case(which)
         match name:
             case "submit":
                 self.submit(size, kind=OrderKind.LIMIT)
             case "stop":
                 self.submit(size, kind=OrderKind.STOP_MARKET)
-            case "cancel" if case is not None:
-                self.spawn(self.acts.cancel(case))
-            case "change" if case is not None:
-                self.spawn(self.acts.change(case, _change(case, size)))
             case "trade" if self.venue.orders:
                 ids = sorted(self.venue.orders)
                 self.venue.trade(ids[which % len(ids)], Decimal(size) / 10)
             case "time":
                 self.venue.turn(size)
+            case _:
+                self.command(name, which, size)
         for _ in range(self.rng.randrange(30)):
             await asyncio.sleep(0)
         if self.rng.random() < 0.7:
             self.deliver()
+
+    def command(self, name: str, which: int, size: int) -> None:
+        case = self.case(which)
+        if case is not None and name == "cancel":
+            self.spawn(self.acts.cancel(case))
+        if case is not None and name == "change":
+            self.spawn(self.acts.change(case, _change(case, size)))
 
     async def settle(self) -> None:
         """Let everything come to its end over a network that works again."""
@@ -227,7 +232,15 @@ def _profile(amend: Amend) -> Profile:
         by_client_id=True,
         history_method=None,
     )
-    return replace(row, dialect="unified", stops=stops, amend=amend, margin_mode_in_order=False)
+    return replace(
+        row,
+        dialect="unified",
+        stops=stops,
+        amend=amend,
+        margin_mode_in_order=False,
+        wallet_keys=(),
+        unrealised_key=None,
+    )
 
 
 async def _run(seed: int, ops: list[Op], *, fault_rate: float, amend: Amend) -> Desks:
@@ -244,15 +257,16 @@ def _check(desks: Desks) -> None:
         saying.fill.trade_id
         for sayings in desks.said.values()
         for saying in sayings
-        if isinstance(saying, Filled)
+        if isinstance(saying, Filled | Surplus)
     ]
     true_trades = [t for order in desks.venue.orders.values() for t, *_ in order.fills]
     assert sorted(told_trades) == sorted(true_trades)
     for name, sayings in desks.said.items():
         _check_one(desks, name, sayings)
     for order in desks.venue.orders.values():
-        name = desks.cases.decode(order.client_id)
-        assert name in desks.said, "an order at the venue that the engine never heard of"
+        assert desks.cases.decode(order.client_id) in desks.said, (
+            "an order at the venue that the engine never heard of"
+        )
 
 
 def _check_one(desks: Desks, name: str, sayings: list[Saying]) -> None:
@@ -268,6 +282,7 @@ def _check_one(desks: Desks, name: str, sayings: list[Saying]) -> None:
     assert case is not None
     assert case.told.closed is not is_open
     assert endings <= 1
+    assert not endings or not isinstance(sayings[-1], Accepted)
     live = [order for order in orders if order.status == "open"]
     assert len(live) <= 1
 

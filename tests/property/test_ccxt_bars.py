@@ -28,9 +28,15 @@ def bar(number: int, volume: int = 1) -> BarRow:
     )
 
 
-def keeper(*, trusts_stream: bool = True, now_ns: int = START) -> BarKeeper:
+def keeper(
+    *, trusts_stream: bool = True, compares_volume: bool = True, now_ns: int = START
+) -> BarKeeper:
     return BarKeeper(
-        interval_ns=MINUTE, confirm_ns=2 * SECOND, now_ns=now_ns, trusts_stream=trusts_stream
+        interval_ns=MINUTE,
+        confirm_ns=2 * SECOND,
+        now_ns=now_ns,
+        trusts_stream=trusts_stream,
+        compares_volume=compares_volume,
     )
 
 
@@ -145,10 +151,34 @@ def test_a_minute_without_trades_is_not_invented_and_does_not_stop_the_next() ->
 
 
 def test_pushes_whose_volume_counts_something_else_only_tell_that_a_bar_is_running() -> None:
-    kept = keeper(trusts_stream=False)
+    kept = keeper(trusts_stream=False, compares_volume=False)
     kept.hear(bar(0, volume=50_000))
     assert kept.hear(bar(1, volume=50_000)) == ()
     assert kept.asked([bar(0), bar(1)], now_ns=kept.ask_ns) == (bar(0),)
+
+
+def test_a_history_that_has_less_than_was_pushed_is_asked_again_but_not_for_ever() -> None:
+    kept = keeper(trusts_stream=False)
+    kept.hear(bar(0, volume=60))
+    kept.hear(bar(1))
+    for _ in range(5):
+        now = kept.ask_ns
+        assert kept.asked([bar(0, volume=59)], now_ns=now) == ()
+    assert kept.ask_ns == START + 2 * MINUTE + 2 * SECOND
+    assert kept.asked([bar(0, volume=59), bar(1)], now_ns=kept.ask_ns) == (
+        bar(0, volume=59),
+        bar(1),
+    )
+
+
+def test_a_finished_bar_waits_for_the_one_before_it() -> None:
+    kept = keeper(trusts_stream=False)
+    kept.hear(bar(0, volume=60))
+    kept.hear(bar(1, volume=60))
+    late = START + 2 * MINUTE + SECOND
+    assert kept.asked([bar(0, volume=59), bar(1, volume=60)], now_ns=late) == ()
+    both = (bar(0, volume=60), bar(1, volume=60))
+    assert kept.asked(both, now_ns=kept.ask_ns) == both
 
 
 def test_rows_of_another_moment_are_sorted_before_they_are_told() -> None:

@@ -6,6 +6,7 @@ It speaks ccxt's unified dictionaries through the line's own protocol, and remem
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -17,6 +18,7 @@ from ccxt_nt.lanes import Urgency
 # `Any` in this module: ccxt's answers have no types
 
 SYMBOL = "BTC/USDT:USDT"
+LAST = Decimal(50_000)  # price that never moves
 CEILING = Decimal(60_000)  # a price above is refused
 START_MS = 1_700_000_000_000
 
@@ -106,10 +108,8 @@ class ToyVenue:
             return act(*args)
         match self.rng.choice(("before", "after", "late", "throttled") if wrote else ("before",)):
             case "after":
-                try:
+                with suppress(Rejected, Missing, Closed, Exists):  # a no that is not heard
                     act(*args)
-                except (Rejected, Missing, Closed, Exists):
-                    pass  # it would have said no, and that was not heard
                 raise Unknown("handled and not answered")
             case "late":
                 self._late.append((self.now_ms + self.rng.randrange(4_000), lambda: act(*args)))
@@ -125,10 +125,8 @@ class ToyVenue:
         due = [act for at_ms, act in self._late if at_ms <= self.now_ms]
         self._late = [(at_ms, act) for at_ms, act in self._late if at_ms > self.now_ms]
         for act in due:
-            try:
+            with suppress(Rejected, Missing, Closed, Exists):  # nobody waits for the no
                 act()
-            except (Rejected, Missing, Closed, Exists):
-                continue  # nobody waits for the no
 
     # ---- the market ----
 
@@ -147,6 +145,9 @@ class ToyVenue:
         self.on_fill(order.trades()[-1])
 
     # ---- calls ----
+
+    def _fetch_ticker(self, symbol: str) -> dict[str, Any]:
+        return {"symbol": symbol, "last": str(LAST)}
 
     def _create_order(
         self, symbol: str, kind: str, side: str, amount: str, price: str | None, params: Any

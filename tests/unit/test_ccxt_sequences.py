@@ -1,5 +1,6 @@
 """Lost updates of a book, seen in raw frames of two shapes."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -44,6 +45,19 @@ def test_a_lost_update_names_its_market_once() -> None:
     assert watch.hear(kucoin(8, 9)) == "/market/level2:BTC-USDT"
     assert watch.hear(kucoin(10, 11)) is None
     assert watch.hear(kucoin(3, 4, "ETH-USDT")) is None
+
+
+def test_whoever_attends_to_the_market_is_told_and_nobody_else() -> None:
+    watch, told = SequenceWatch(rule("KUCOIN")), list[str]()
+    for native_id in ("BTC-USDT", "ETH-USDT"):
+        watch.attend(native_id, partial(told.append, native_id))
+    for first, last in ((5, 6), (9, 10)):
+        watch.watch(kucoin(first, last))
+    assert told == ["BTC-USDT"]
+    watch.leave("BTC-USDT")
+    for first, last in ((12, 13), (20, 21)):
+        watch.watch(kucoin(first, last))
+    assert told == ["BTC-USDT"]
 
 
 def test_an_update_told_twice_or_late_is_no_loss() -> None:

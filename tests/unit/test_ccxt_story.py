@@ -13,6 +13,7 @@ from ccxt_nt.story import (
     Filled,
     Rejected,
     Saying,
+    Surplus,
     Told,
     Triggered,
     Updated,
@@ -188,6 +189,14 @@ def test_an_order_that_the_venue_cut_to_the_position_is_told_smaller_before_its_
     assert [type(each) for each in said] == [Accepted, Updated, Filled]
     assert t.quantity == LOT
     assert t.closed
+
+
+def test_a_fill_without_room_is_told_apart_and_the_order_stays_full() -> None:
+    t = told("0.2")
+    said = say(facts(OrderStatus.FILLED, fill(1), fill(2), fill(3)), t)
+    assert said[1:] == [Filled(fill=fill(1)), Filled(fill=fill(2)), Surplus(fill=fill(3))]
+    assert t.closed
+    assert say(facts(OrderStatus.FILLED, fill(1), fill(2), fill(3)), t) == []
 
 
 def test_nothing_is_said_before_the_venue_names_the_order_nor_after_it_was_refused() -> None:

@@ -68,7 +68,7 @@ class Market:
     # ---- what is listed ----
 
     def _time(self, asked: Asked) -> Row:
-        return {"serverTime": str(self._exchange.clock.wall_ms())}
+        return {"serverTime": str(self._exchange.clock.now_ms())}
 
     def _coins(self, asked: Asked) -> list[Row]:
         listings = self._exchange.listings.values()

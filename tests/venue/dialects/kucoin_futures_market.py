@@ -56,7 +56,7 @@ class FuturesMarket:
     def routes(self) -> list[Route]:
         """List the endpoints."""
         handlers: dict[str, Handler] = {
-            "/api/v1/timestamp": lambda _: self._house.now_wall_ms(),
+            "/api/v1/timestamp": lambda _: self._house.now_ms(),
             "/api/v1/status": lambda _: {"status": "open", "msg": ""},
             "/api/v1/contracts/active": lambda _: [
                 contract(one, self._house) for one in self._listings()

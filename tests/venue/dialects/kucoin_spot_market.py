@@ -40,7 +40,7 @@ class SpotMarket:
     def routes(self) -> list[Route]:
         """List the endpoints."""
         public: dict[str, Handler] = {
-            "/api/v1/timestamp": lambda _: self._house.now_wall_ms(),
+            "/api/v1/timestamp": lambda _: self._house.now_ms(),
             "/api/v1/status": lambda _: {"status": "open", "msg": ""},
             "/api/v3/currencies": lambda _: self._currencies(),
             "/api/v2/symbols": lambda _: [self._symbol(one) for one in self._listings()],

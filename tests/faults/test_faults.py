@@ -1,0 +1,25 @@
+"""Random faults at each venue: in the end the engine knows exactly what happened."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("dialect", ["bitget", "kucoin", "gate"])
+@pytest.mark.parametrize("product", ["linear", "spot"])
+def test_the_engine_ends_with_the_truth_whatever_went_wrong(dialect: str, product: str) -> None:
+    command = [sys.executable, "-m", "tests.faults", "--dialect", dialect, "--product", product]
+    more = ["--schedules", "1", "--orders", "60", "--seed", "4000", "--workers", "1", "--json"]
+    ended = subprocess.run(
+        [*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    (totals,) = json.loads(ended.stdout).values()
+    assert totals["orders"] >= 60
+    assert totals["fills"] > 0
+    assert sum(totals["faults"].values()) > 0

@@ -1,0 +1,274 @@
+"""Orders between engine and venue: the ghost, the stranger, the fired stop, the missing fee."""
+
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+
+from ccxt_nt.case import Case
+from ccxt_nt.cases import FEE_PATIENCE_SECS, Cases
+from ccxt_nt.ids import codec
+from ccxt_nt.profiles import Profile
+from ccxt_nt.story import Accepted, Canceled, Filled, Rejected, Saying, Told, Updated
+from ccxt_nt.values import OrderKind, OrderRow, OrderStatus, Product, Side
+from ccxt_nt.venues import profile
+from tests.unit.ccxt_desk_fakes import TurnedClock, fill, order, ticket
+
+BITGET = profile("BITGET", Product.LINEAR)
+STOP_TERMS: dict[str, Any] = {
+    "kind": OrderKind.STOP_MARKET,
+    "side": Side.SELL,
+    "price": None,
+    "trigger_price": Decimal(48_000),
+}
+
+
+class Counter:
+    """A registry of orders whose outlets are lists."""
+
+    def __init__(self, row: Profile = BITGET) -> None:
+        self.clock = TurnedClock()
+        self.said: list[tuple[str, Saying]] = []
+        self.announced: list[OrderRow] = []
+        self.ghosts: list[Case] = []
+        self.wants = 0
+        self.notes: list[str] = []
+        self.is_deaf = False
+        self.cases = Cases(
+            row,
+            codec(row.codec),
+            say=self._say,
+            announce=lambda case, told: self.announced.append(told),
+            on_ghost=self.ghosts.append,
+            on_want=self._want,
+            note=self.notes.append,
+            secs=self.clock.secs,
+            rng=Random(1),
+        )
+        self.cases.open_doors()
+
+    def _say(self, case: Case, saying: Saying) -> None:
+        if self.is_deaf:
+            raise RuntimeError("the engine is busy")
+        self.said.append((case.client_order_id, saying))
+
+    def _want(self) -> None:
+        self.wants += 1
+
+    def submit(self, name: str = "c1", **terms: object) -> Case:
+        sent = ticket(client_order_id=name, **terms)
+        told = Told(quantity=sent.quantity, price=sent.price, trigger_price=sent.trigger_price)
+        case = self.cases.open(name, sent, told, since_ms=0)
+        case.is_sent = True
+        return case
+
+    def later(self, secs: float) -> None:
+        self.clock.now += secs
+        self.cases.advance()
+
+    def sayings(self, name: str = "c1") -> list[type[Saying]]:
+        return [type(saying) for found, saying in self.said if found == name]
+
+
+def test_an_order_is_accepted_once_whoever_tells_first() -> None:
+    desk = Counter()
+    case = desk.submit()
+    desk.cases.take_order(order())
+    desk.cases.placed(case, "v1")
+    desk.cases.take_order(order())
+    assert desk.sayings() == [Accepted]
+
+
+def test_a_fill_comes_once_with_its_fee_even_where_the_stream_has_none() -> None:
+    desk = Counter()
+    desk.submit()
+    desk.cases.take_fill(fill(fee=None, fee_currency=None))
+    assert desk.sayings() == [Accepted]
+    assert desk.cases.wanted
+    desk.cases.take_fill(fill())
+    desk.cases.take_fill(fill(fee=None, fee_currency=None))
+    assert desk.said[1:] == [("c1", Filled(fill=fill()))]
+    assert not desk.cases.wanted
+
+
+def test_a_fee_that_never_comes_does_not_hide_a_fill_for_ever() -> None:
+    desk = Counter()
+    desk.submit()
+    desk.cases.take_fill(fill(fee=None, fee_currency=None))
+    desk.later(FEE_PATIENCE_SECS / 2)
+    assert desk.sayings() == [Accepted]
+    desk.later(FEE_PATIENCE_SECS)
+    assert desk.sayings() == [Accepted, Filled]
+
+
+def test_an_order_given_up_that_is_there_after_all_is_ended_and_told_as_somebody_elses() -> None:
+    desk = Counter()
+    case = desk.submit()
+    desk.cases.say(case, Rejected(reason="the venue never had it"))
+    desk.cases.take_order(order())
+    assert desk.ghosts == [case]
+    desk.later(1.0)
+    assert [row.venue_order_id for row in desk.announced] == ["v1"]
+    desk.cases.registered("v1", "v1")
+    desk.cases.take_fill(fill())
+    assert ("v1", Filled(fill=fill())) in desk.said
+    assert desk.sayings("c1") == [Rejected]
+
+
+def test_an_order_refused_by_the_venue_stays_refused_when_it_says_so_again() -> None:
+    desk = Counter()
+    case = desk.submit()
+    desk.cases.say(case, Rejected(reason="no money"))
+    desk.cases.take_order(order(status=OrderStatus.REJECTED))
+    assert desk.ghosts == []
+    assert desk.sayings() == [Rejected]
+
+
+def test_a_stranger_is_announced_once_and_its_fills_follow() -> None:
+    desk = Counter()
+    desk.cases.take_order(order(client_order_id="web-1"))
+    assert desk.announced == []
+    desk.later(1.0)
+    desk.later(1.0)
+    assert [row.client_order_id for row in desk.announced] == ["web-1"]
+    desk.cases.take_fill(fill(client_order_id="web-1"))
+    assert desk.said == []
+    desk.cases.registered("web-1", "v1")
+    assert desk.sayings("web-1") == [Filled]
+
+
+def test_nobody_is_a_stranger_while_an_order_of_ours_is_on_its_way() -> None:
+    desk = Counter()
+    case = desk.submit(**STOP_TERMS)
+    desk.cases.take_order(order(client_order_id=None, **STOP_TERMS))
+    desk.later(5.0)
+    assert desk.announced == []
+    desk.cases.placed(case, "v1")
+    desk.later(5.0)
+    assert desk.announced == []
+    assert desk.sayings() == [Accepted]
+
+
+def test_strangers_from_before_the_engine_began_are_none_of_its_business() -> None:
+    desk = Counter()
+    desk.cases.past.add("t1")
+    row = order(
+        client_order_id="web-1", status=OrderStatus.FILLED, quantity=Decimal("0.1"), filled=None
+    )
+    desk.cases.take_fill(fill(client_order_id="web-1"))
+    assert not desk.cases.orphans
+    desk.cases.take_order(row)
+    desk.later(5.0)
+    assert desk.announced == []
+
+
+def test_a_fired_order_is_known_by_the_id_of_its_trigger() -> None:
+    desk = Counter()
+    case = desk.submit(**STOP_TERMS)
+    desk.cases.placed(case, "v1")
+    fired = replace(
+        order(venue_order_id="v2", client_order_id="v1", side=Side.SELL),
+        kind=OrderKind.MARKET,
+        price=None,
+    )
+    desk.cases.take_order(fired)
+    desk.cases.take_fill(fill(venue_order_id="v2", client_order_id="v1", side=Side.SELL))
+    desk.later(5.0)
+    assert desk.announced == []
+    assert desk.sayings() == [Accepted, Updated, Filled]
+    assert case.has_fired
+
+
+def test_a_trigger_order_is_asked_before_what_it_may_have_become_is_a_stranger() -> None:
+    desk = Counter()
+    case = desk.submit(**STOP_TERMS)
+    desk.cases.placed(case, "v1")
+    desk.cases.take_order(order(**{**STOP_TERMS, "client_order_id": "c1"}))
+    desk.cases.take_order(
+        order(
+            venue_order_id="v2",
+            client_order_id=None,
+            side=Side.SELL,
+            kind=OrderKind.MARKET,
+            price=None,
+        )
+    )
+    assert desk.cases.suspects == (case,)
+    desk.later(5.0)
+    assert desk.announced == []
+    told = order(status=OrderStatus.TRIGGERED, fired_id="v2", updated_ns=9, **STOP_TERMS)
+    desk.cases.take_order(told)
+    desk.later(5.0)
+    assert desk.announced == []
+    assert case.ledger.venue_order_id == "v2"
+
+
+def test_a_replacements_row_is_the_orders_own_even_before_the_answer() -> None:
+    desk = Counter()
+    case = desk.submit("O-20260101-000000-001-000-1", **STOP_TERMS)
+    desk.cases.placed(case, "v1")
+    name = desk.cases.next_name(case)
+    desk.cases.take_order(order(venue_order_id="v2", client_order_id=name, **STOP_TERMS))
+    desk.later(5.0)
+    assert desk.announced == []
+    assert set(case.ledger.legs) == {"v1", "v2"}
+
+
+def test_an_order_gone_from_the_venue_is_over_after_several_looks_and_its_fills() -> None:
+    desk = Counter()
+    case = desk.submit()
+    desk.cases.placed(case, "v1")
+    key = desk.cases.key(case)
+    for _ in range(2):
+        desk.cases.missed(key)
+    assert not case.is_gone
+    desk.cases.missed(key)
+    assert desk.cases.alive == ()
+    assert Canceled not in desk.sayings()
+    desk.clock.now += 2.0
+    desk.cases.checked(desk.cases.unsure(case.ticket.symbol))
+    assert desk.sayings() == [Accepted, Canceled]
+
+
+def test_terms_that_somebody_changed_by_hand_are_told_and_old_news_of_our_own_are_not() -> None:
+    desk = Counter()
+    case = desk.submit()
+    desk.cases.placed(case, "v1")
+    by_hand = order(price=Decimal(48_000), updated_ns=2_000_000_000)
+    desk.cases.take_order(by_hand)
+    desk.cases.compare(by_hand, asked=desk.clock.now)
+    assert desk.sayings() == [Accepted, Updated]
+    desk.clock.now += 1.0
+    desk.cases.update(case, replace(case.ticket, price=Decimal(47_000)))
+    desk.cases.compare(by_hand, asked=desk.clock.now - 0.5)
+    assert case.ticket.price == 47_000
+
+
+def test_what_could_not_be_said_is_said_later() -> None:
+    desk = Counter()
+    case = desk.submit()
+    desk.is_deaf = True
+    with pytest.raises(RuntimeError):
+        desk.cases.placed(case, "v1")
+    desk.later(1.0)
+    assert desk.said == []
+    assert any("could not be told" in note for note in desk.notes)
+    desk.is_deaf = False
+    desk.later(1.0)
+    assert desk.sayings() == [Accepted]
+
+
+def test_very_many_orders_that_are_over_are_forgotten() -> None:
+    desk = Counter()
+    for number in range(2_100):
+        name = f"c{number}"
+        case = desk.submit(name)
+        desk.cases.placed(case, f"v{number}")
+        desk.cases.take_order(
+            order(client_order_id=name, venue_order_id=f"v{number}", status=OrderStatus.CANCELED)
+        )
+    assert desk.cases.find("c0") is None
+    assert desk.cases.find("c2099") is not None
+    assert list(desk.cases) == []

@@ -1,0 +1,153 @@
+"""Leverage and modes are in force before an order is sent, or the venue's refusal is told."""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+
+import pytest
+
+from ccxt_nt.errors import Rejected, Unauthorised, Unsupported, VenueError
+from ccxt_nt.lanes import Urgency
+from ccxt_nt.settings import Settings
+from ccxt_nt.symbols import Symbols
+from ccxt_nt.terms import TermsOffice, refuse_hedged
+from ccxt_nt.values import MarketRow, PositionRow, Product
+from ccxt_nt.venues import PROFILES
+
+SYMBOL, NAME = "BTC/USDT:USDT", "BTCUSDT-PERP"
+LINEAR = PROFILES["BITGET", Product.LINEAR]
+
+
+class Account:
+    """Keeps what is set, as a venue does; `stubborn` settings are refused."""
+
+    def __init__(
+        self, *, stubborn: Mapping[str, VenueError] | None = None, hedged: bool = False
+    ) -> None:
+        self.calls: list[str] = []
+        self.mode, self.leverage, self.hedged = "isolated", 20, hedged
+        self._stubborn = stubborn or {}
+
+    def offers(self, method: str) -> bool:
+        return method in ("fetch_leverage", "fetch_position_mode")
+
+    async def ask(
+        self, method: str, *args: object, urgency: Urgency = Urgency.NORMAL, wrote: bool = False
+    ) -> object:
+        assert wrote is method.startswith("set_")
+        self.calls.append(method)
+        if method in self._stubborn:
+            raise self._stubborn[method]
+        match method, args:
+            case "set_margin_mode", (str(mode), _):
+                self.mode = mode
+            case "set_leverage", (int(leverage), *_):
+                self.leverage = leverage
+            case "set_position_mode", (bool(hedged), _):
+                self.hedged = hedged
+            case "fetch_leverage", _:
+                return {"marginMode": self.mode, "longLeverage": self.leverage}
+            case "fetch_position_mode", _:
+                return {"hedged": self.hedged}
+        return {}
+
+
+def office(account: Account, **settings: object) -> tuple[TermsOffice, list[str]]:
+    market = MarketRow(
+        symbol=SYMBOL,
+        native_id="BTCUSDT",
+        base="BTC",
+        quote="USDT",
+        settle="USDT",
+        product=Product.LINEAR,
+        contract_size=Decimal(1),
+        tick=Decimal("0.1"),
+        lot=Decimal("0.001"),
+        min_quantity=None,
+        max_quantity=None,
+        min_notional=None,
+        maker_fee=Decimal(0),
+        taker_fee=Decimal(0),
+        active=True,
+    )
+    notes: list[str] = []
+    told = Settings(venue="BITGET", **settings)  # type: ignore[arg-type]  # each case its own
+    return TermsOffice(account, LINEAR, told, Symbols([market]), note=notes.append), notes
+
+
+def test_what_is_named_is_set_and_read_back_at_once() -> None:
+    account = Account()
+    made, notes = office(account, instruments=(NAME,), leverage={NAME: 5}, margin_mode="cross")
+    terms = asyncio.run(made.begin())
+    assert (account.mode, account.leverage, notes) == ("cross", 5, [])
+    assert terms.leverage == {SYMBOL: 5}
+    assert account.calls.count("fetch_leverage") == 1
+
+
+def test_what_is_not_named_is_settled_before_its_first_order_and_only_then() -> None:
+    account = Account()
+    made, _ = office(account)
+    asyncio.run(made.begin())
+    assert "set_margin_mode" not in account.calls
+
+    async def twice() -> None:
+        await asyncio.gather(made.settle(SYMBOL), made.settle(SYMBOL))
+
+    asyncio.run(twice())
+    assert account.mode == "cross"
+    assert account.calls.count("set_margin_mode") == 1
+
+
+@pytest.mark.parametrize(
+    ("refused", "settings", "told"),
+    [
+        ("set_margin_mode", {}, "margin_mode of BTC/USDT:USDT is 'isolated'"),
+        ("set_leverage", {"leverage": {NAME: 5}}, "leverage of BTC/USDT:USDT is 20"),
+    ],
+)
+def test_a_setting_that_did_not_take_is_told(
+    refused: str, settings: dict[str, object], told: str
+) -> None:
+    account = Account(stubborn={refused: Rejected("no")})
+    made, notes = office(account, instruments=(NAME,), **settings)
+    with pytest.raises(Unsupported, match=told):
+        asyncio.run(made.begin())
+    assert len(notes) == 1
+
+
+def test_an_account_that_stays_in_hedge_mode_is_refused() -> None:
+    account = Account(stubborn={"set_position_mode": Rejected("position open")}, hedged=True)
+    made, _ = office(account)
+    with pytest.raises(Unsupported, match="is in hedge mode and did not leave it"):
+        asyncio.run(made.begin())
+
+
+def test_wrong_keys_end_it_at_once() -> None:
+    account = Account(stubborn={"set_position_mode": Unauthorised("key")})
+    made, _ = office(account)
+    with pytest.raises(Unauthorised):
+        asyncio.run(made.begin())
+
+
+def test_a_failed_settling_is_tried_again_before_the_next_order() -> None:
+    account = Account(stubborn={"fetch_leverage": Rejected("busy")})
+    made, _ = office(account)
+    with pytest.raises(Unsupported):
+        asyncio.run(made.settle(SYMBOL))
+    account._stubborn = {}
+    asyncio.run(made.settle(SYMBOL))
+    assert account.mode == "cross"
+
+
+def test_positions_held_apart_are_refused() -> None:
+    row = PositionRow(
+        symbol=SYMBOL,
+        quantity=Decimal(1),
+        entry_price=None,
+        leverage=None,
+        cross=None,
+        hedged=True,
+        ts_event=1,
+    )
+    with pytest.raises(Unsupported, match="hedge mode"):
+        refuse_hedged((row,))
