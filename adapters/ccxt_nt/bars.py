@@ -38,9 +38,12 @@ class BarKeeper:
             raise ValueError(f"interval_ns must be above 0, was {self.interval_ns}")
         if self.confirm_ns < 0:
             raise ValueError(f"confirm_ns must be 0 or more, was {self.confirm_ns}")
-        self._told_ns = self._open_of(self.now_ns) - self.interval_ns
+        if self.interval_ns > _DAY_NS:  # nobody tells where those begin
+            self._told_ns = self.now_ns - 2 * self.interval_ns
+        else:
+            self._told_ns = self._open_of(self.now_ns) - self.interval_ns
         self._whole_from_ns = self._told_ns
-        self._ask_ns = self._due(self._open_of(self.now_ns))
+        self._ask_ns = self._next_ns(self.now_ns)
 
     @property
     def since_ns(self) -> int:
@@ -71,7 +74,7 @@ class BarKeeper:
     def gap(self, *, now_ns: int) -> None:
         """Learn that pushes may have been missed: what ran until now is for the history to say."""
         self._running = None
-        self._whole_from_ns = self._open_of(now_ns) + self.interval_ns
+        self._whole_from_ns = self._open_of(now_ns) + self._grid_ns
 
     def ask_now(self, *, now_ns: int) -> None:
         """Have the history asked at once, as after a reconnection."""
@@ -130,14 +133,22 @@ class BarKeeper:
             return
         for open_ns in overdue:
             del self._pushed[open_ns]  # the history has the last word, whatever it says
-        self._ask_ns = self._due(self._open_of(now_ns))
+        self._ask_ns = self._next_ns(now_ns)
 
     def _is_aligned(self, row: BarRow) -> bool:
         """Say whether a bar begins where bars of its length do; weeks begin anywhere."""
         return self.interval_ns > _DAY_NS or row.open_ns % self.interval_ns == 0
 
+    @property
+    def _grid_ns(self) -> int:
+        """Tell how far apart closes may be; bars longer than a day close at some midnight."""
+        return min(self.interval_ns, _DAY_NS)
+
     def _open_of(self, now_ns: int) -> int:
-        return now_ns // self.interval_ns * self.interval_ns
+        return now_ns // self._grid_ns * self._grid_ns
+
+    def _next_ns(self, now_ns: int) -> int:
+        return self._open_of(now_ns) + self._grid_ns + self.confirm_ns
 
     def _due(self, open_ns: int) -> int:
         return open_ns + self.interval_ns + self.confirm_ns

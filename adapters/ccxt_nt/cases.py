@@ -364,9 +364,12 @@ class Cases(Roster):
         if case.is_over and all(is_past(case, fill, self.past) for fill in case.ledger.fills):
             self._live.pop(id(case.ledger), None)  # it was over before the engine began
             return
-        if not case.is_announced and not self._may_be_ours(case):
+        if case.ledger.status is OrderStatus.TRIGGERED and not case.ledger.fills:
+            return  # what it became is told, under its own name where nothing links them
+        row = _with_quantity(case, current.last)
+        if row is not None and not case.is_announced and not self._may_be_ours(case):
             case.is_announced = True
-            self._announce(case, current.last)
+            self._announce(case, row)
             case.told.venue_order_id = current.venue_order_id  # the report says that it is accepted
 
     def _may_be_ours(self, case: Case) -> bool:
@@ -374,7 +377,7 @@ class Cases(Roster):
         if self._secs() - case.opened < _PATIENT_SECS:
             return True
         sending = any(
-            other.is_sent and not other.ledger.legs and not other.told.closed
+            other.is_sent and not other.told.closed and (other.awaited or not other.ledger.legs)
             for other in self
             if other.ticket.symbol == case.ticket.symbol and not other.is_external
         )
@@ -394,3 +397,15 @@ class Cases(Roster):
         )
         self._note(f"{venue_order_id}: an order that was held to be refused is there; cancelling")
         self._on_ghost(case)
+
+
+def _with_quantity(case: Case, row: OrderRow) -> OrderRow | None:
+    """Show an order with its quantity; one by cost has none before its end, None until then."""
+    if row.quantity is not None:
+        return row
+    filled = case.ledger.filled
+    if not case.is_over or case.ledger.missing or not filled:
+        return None
+    case.ticket = replace(case.ticket, quantity=filled)
+    case.told.quantity = filled
+    return replace(row, quantity=filled)

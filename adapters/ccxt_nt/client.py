@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from enum import Enum
 from re import compile as pattern
 from typing import Any, Final
@@ -15,20 +15,20 @@ from ccxt_nt.classify import classify
 from ccxt_nt.complaints import Complaints
 from ccxt_nt.credentials import Credentials
 from ccxt_nt.endpoints import redirect
-from ccxt_nt.errors import Throttled, Unknown, VenueError
+from ccxt_nt.errors import Throttled, Unknown, Unsupported, VenueError
 from ccxt_nt.guard import Guard
 from ccxt_nt.lanes import Lane, Urgency
-from ccxt_nt.parsing import Unreadable, market_row
+from ccxt_nt.parsing import market_rows
 from ccxt_nt.profiles import Profile
 from ccxt_nt.redact import redact
 from ccxt_nt.settings import Settings
 from ccxt_nt.switchboard import Switchboard
 from ccxt_nt.symbols import Symbols
-from ccxt_nt.values import MarketRow, Product
+from ccxt_nt.values import MarketRow
+from ccxt_nt.venues import CCXT_VERSION
 
 # `Any` in this module: ccxt has no types
 
-CCXT_VERSION: Final = "4.5.90"
 _QUERY: Final = pattern(r"\?\S+")  # of a url: tokens and signatures travel there
 _THROTTLED_SECS: Final = 1.0
 _TRADES_KEPT: Final = 5_000  # ccxt keeps 1,000, and loses the rest of what it reads at one go
@@ -68,6 +68,8 @@ class Line(Switchboard):
         clock: Callable[[], float] = time.monotonic,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
+        if profile.ccxt_id not in ccxt.pro.exchanges:
+            raise Unsupported(f"venue {profile.venue!r} is unknown to ccxt {CCXT_VERSION}")
         if role.is_private and credentials is None:
             raise ValueError(f"a line for {role.value} needs credentials")
         super().__init__(profile.key, log=log, clock=clock)
@@ -133,15 +135,10 @@ class Line(Switchboard):
         """Ask for all markets of the venue and keep those of the profile's product."""
         deadline = 3 * self.settings.deadline_secs  # it is many requests, and large ones
         markets = await self.ask("load_markets", True, deadline_secs=deadline)
-        rows: list[MarketRow] = []
+        rows, faults = market_rows(markets.values(), self.profile)
         complaints = Complaints(f"{self.profile.key} markets", self._log)
-        for market in markets.values():
-            if not _is_of(market, self.profile.product):
-                continue
-            try:
-                rows.append(market_row(market, self.profile))
-            except Unreadable as e:
-                complaints.add(str(e))
+        for fault in faults:
+            complaints.add(str(fault))
         self.symbols = Symbols(rows)
         return tuple(self.symbols)
 
@@ -257,10 +254,6 @@ class Line(Switchboard):
         except (TimeoutError, AttributeError, ccxt.BaseError):
             channel.release()  # not every venue can; what still comes is not listened to
 
-    def watch(self, method: str, *args: object) -> Awaitable[Any]:
-        """Await one value of a stream, without a channel of its own."""
-        return self.next_value(method, *args)
-
     def forget_book(self, symbol: str) -> None:
         """Drop ccxt's book, or the next snapshot would be merged into a stale one."""
         if self._exchange is not None:
@@ -285,14 +278,6 @@ class Line(Switchboard):
         kind = "an empty object" if answer == {} else "no JSON"
         e: Exception = ccxt.BadResponse(f"{_QUERY.sub('', url)} answered with {kind}")
         return e
-
-
-def _is_of(market: Any, product: Product) -> bool:
-    match product:
-        case Product.SPOT:
-            return bool(market["spot"])
-        case Product.LINEAR:
-            return bool(market["swap"]) and bool(market["linear"])
 
 
 def _camel(method: str) -> str:

@@ -32,6 +32,12 @@ class _VenueConfig:
         instrument_provider: InstrumentProviderConfig | None = None,  # read by __new__
         routing: RoutingConfig | None = None,  # read by __new__
     ) -> None:
+        if isinstance(instruments, str):
+            told = f"instruments must be a list of names, was {instruments!r}"
+            raise ValueError(told)  # noqa: TRY004 - like every other wrong setting
+        if leverage is not None and not isinstance(leverage, Mapping):
+            told = f"leverage must be a number for each instrument, was {leverage!r}"
+            raise ValueError(told)
         self.settings = Settings(
             venue=venue.upper(),
             product=product_of(product),
@@ -40,7 +46,7 @@ class _VenueConfig:
             demo=demo,
             endpoint=endpoint,
             allow_untested=allow_untested,
-            instruments=instruments,
+            instruments=None if instruments is None else tuple(instruments),
             book_depth=book_depth,
             leverage=dict(leverage or {}),
             margin_mode=margin_mode,

@@ -1,9 +1,7 @@
 """The data client: its life, its health, and what it watches over."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Final
 
 from nautilus_trader.common import Clock, Logger
 from nautilus_trader.live import ClientCache
@@ -11,17 +9,14 @@ from nautilus_trader.model import Venue
 
 from ccxt_nt.client import Line, Role
 from ccxt_nt.config import CcxtDataClientConfig
+from ccxt_nt.connecting import persist
 from ccxt_nt.conversion import health_data
 from ccxt_nt.data_subscriptions import DataSubscriptions, Key
-from ccxt_nt.errors import VenueError
 from ccxt_nt.feeds import Feed, Station
 from ccxt_nt.health import HealthBoard, HealthReport
 from ccxt_nt.history import History
 from ccxt_nt.providers import CcxtInstrumentProvider
-from ccxt_nt.streams import Backoff
 from ccxt_nt.venues import profile
-
-_CONNECT_ATTEMPTS: Final = 6
 
 
 class CcxtDataClient(DataSubscriptions):
@@ -70,29 +65,18 @@ class CcxtDataClient(DataSubscriptions):
 
     async def _connect(self) -> None:
         await self._line.open()
-        await self._persist(self._load)
+        await persist(self._load, rng=self._rng, note=self._note)
         self.board.listen(self._publish)
         self._publish(self.board.report)
+
+    def _note(self, text: str) -> None:
+        self._log.warning(f"{self._line.profile.key}: {text}")
 
     async def _load(self) -> None:
         await self._provider.load_all_async()
         self._station.offset_ms = await self._line.clock_offset_ms()
         for instrument in self._provider.list_all():
             self._handle_instrument(instrument)
-
-    async def _persist(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        """Try for a while: a venue that is down for a moment must not keep a node from starting."""
-        backoff = Backoff(rng=self._rng, first_secs=0.5, most_secs=10.0)
-        for left in range(_CONNECT_ATTEMPTS - 1, -1, -1):
-            try:
-                await attempt()
-            except VenueError as e:
-                if left == 0:
-                    raise
-                self._log.warning(f"connecting to {self._line.profile.key} failed: {e}")
-                await asyncio.sleep(backoff.next_secs())
-            else:
-                return
 
     async def _disconnect(self) -> None:
         feeds, self._feeds = self._feeds, {}

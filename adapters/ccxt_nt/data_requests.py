@@ -84,10 +84,11 @@ class DataRequests(MarketDataClient):
     async def _answer_bars(self, request: RequestBars) -> None:
         bar_type = request.bar_type
         market, instrument = self._of(bar_type.instrument_id)
+        timeframe = self._timeframe(bar_type)  # before the interval: ticks have none
         interval_ns = int(bar_type.spec.get_interval_ns())
         rows = await self._history.bars(
             market,
-            self._timeframe(bar_type),
+            timeframe,
             interval_ns,
             start_ns=request.start_ns,
             end_ns=request.end_ns,

@@ -191,7 +191,7 @@ def _complaint(ticket: Ticket, profile: Profile) -> str | None:
     if ticket.post_only and not profile.post_only:
         return "does not take post-only orders"
     if ticket.reduce_only and not profile.reduce_only:
-        return "does not take reduce-only orders"
+        return "does not take reduce-only orders: set reduce_only=False, also of close_position"
     return _quote_complaint(ticket, profile)
 
 

@@ -1,4 +1,4 @@
-"""Every url of an exchange behind one endpoint: a proxy, or an exchange on this machine."""
+"""Every url of an exchange behind one endpoint: a proxy, or a local exchange."""
 
 from typing import Any
 from urllib.parse import urlsplit

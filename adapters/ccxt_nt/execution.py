@@ -12,11 +12,12 @@ from nautilus_trader.model import AccountId, AccountType, OmsType, Position, Tra
 from ccxt_nt.account import Wallet
 from ccxt_nt.client import Line, Role
 from ccxt_nt.config import CcxtExecutionClientConfig
+from ccxt_nt.connecting import persist
 from ccxt_nt.conversion import health_data
 from ccxt_nt.credentials import Credentials
 from ccxt_nt.errors import VenueError
 from ccxt_nt.execution_commands import ExecutionCommands
-from ccxt_nt.execution_parts import Parts, Tools, persist
+from ccxt_nt.execution_parts import Parts, Tools
 from ccxt_nt.execution_scribe import Scribe
 from ccxt_nt.execution_start import Reporter
 from ccxt_nt.health import HealthBoard, HealthReport

@@ -108,8 +108,19 @@ class ExecutionCommands(ExecutionClient):
             price=decimal(command.price) or case.ticket.price,
             trigger_price=decimal(command.trigger_price) or case.ticket.trigger_price,
         )
+        if self.board.health is Health.BLIND and self._adds_risk(case.ticket, change):
+            reason = f"{_BLIND}: {'; '.join(self.board.report.reasons)}"
+            self._refuse_change(command, reason)
+            return
         act = self._parts.acts.change(case, change)
         self._parts.spawn(act, f"change {command.client_order_id.value}")
+
+    def _adds_risk(self, sent: Ticket, change: Change) -> bool:
+        """Say whether an order that may open a position would get larger, or another price."""
+        if is_protective(sent, self._parts.desk.profile):
+            return False
+        prices = (sent.price, sent.trigger_price)
+        return change.quantity > sent.quantity or (change.price, change.trigger_price) != prices
 
     def _refuse_change(self, command: ModifyOrder, reason: str) -> None:
         order = self.cache.order(command.client_order_id)

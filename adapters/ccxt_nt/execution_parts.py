@@ -12,7 +12,7 @@ from ccxt_nt.case import Case
 from ccxt_nt.cases import Cases
 from ccxt_nt.client import Line
 from ccxt_nt.desk import Desk, Terms
-from ccxt_nt.errors import Unauthorised, Unsupported, VenueError
+from ccxt_nt.errors import VenueError
 from ccxt_nt.execution_scribe import Scribe
 from ccxt_nt.fetching import Fetcher
 from ccxt_nt.health import HealthBoard
@@ -20,10 +20,8 @@ from ccxt_nt.ids import codec
 from ccxt_nt.inquiry import Inquiry
 from ccxt_nt.resolver import Patience, Resolver
 from ccxt_nt.story import Rejected, Saying
-from ccxt_nt.streams import Backoff
 from ccxt_nt.watching import Ears, Watching
 
-_ATTEMPTS: Final = 6
 HOW_TO_KEEP: Final = (
     "the engine holds it to be rejected while the venue has it: it made that up from silence;"
     " give the node `execution_engine_config()`"
@@ -79,7 +77,13 @@ class Parts:
             on_orphan=tools.scribe.announce_fill,
         )
         self.acts = Acts(self._office(settle_secs))
-        self.watching = Watching(
+        self.watching = self._watching(account)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lasting: list[asyncio.Task[None]] = []
+
+    def _watching(self, account: Line) -> Watching:
+        tools = self._tools
+        return Watching(
             account,
             self.cases,
             self.inquiry,
@@ -90,8 +94,6 @@ class Parts:
             secs=tools.secs,
             every_secs=account.settings.reconcile_secs,
         )
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._lasting: list[asyncio.Task[None]] = []
 
     def _office(self, settle_secs: float) -> Office:
         tools = self._tools
@@ -159,22 +161,3 @@ class Parts:
         while True:
             await asyncio.sleep(_TICK_SECS)
             self.cases.advance()
-
-
-async def persist(
-    attempt: Callable[[], Awaitable[None]], *, rng: Random, note: Callable[[str], None]
-) -> None:
-    """Try for a while: a venue that is down for a moment must not keep a node from starting."""
-    backoff = Backoff(rng=rng, first_secs=0.5, most_secs=10.0)
-    for left in range(_ATTEMPTS - 1, -1, -1):
-        try:
-            await attempt()
-        except (Unauthorised, Unsupported):
-            raise
-        except VenueError as e:
-            if left == 0:
-                raise
-            note(f"connecting failed, trying again: {e}")
-            await asyncio.sleep(backoff.next_secs())
-        else:
-            return

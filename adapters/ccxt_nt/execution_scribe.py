@@ -13,7 +13,6 @@ from nautilus_trader.model import (
     VenueOrderId,
 )
 
-from ccxt_nt import values
 from ccxt_nt.case import Case
 from ccxt_nt.conversion import Instrument, price, quantity
 from ccxt_nt.reports import commission, fill_report, liquidity, order_report
@@ -30,7 +29,8 @@ from ccxt_nt.story import (
     Triggered,
     Updated,
 )
-from ccxt_nt.values import FillRow, OrderRow
+from ccxt_nt.values import FillRow, Force, OrderKind, OrderRow
+from ccxt_nt.values import OrderStatus as VenueStatus
 
 # `Any` in this module: the engine's stubs have no common type of orders
 
@@ -159,11 +159,15 @@ class Scribe:
     # ---- orders of others ----
 
     def announce(self, case: Case, row: OrderRow) -> None:
-        """Report an order that the engine does not know; its fills follow as events."""
+        """Report an order that the engine does not know, as it began; the rest follows as events.
+
+        That it only reduces is left out: the venue means the account's position, and the engine,
+        which keeps one for each strategy, would leave its fills out.
+        """
         client = self._client
         own_id = case.client_order_id
         report = order_report(
-            _as_open(row),
+            replace(row, status=VenueStatus.OPEN, reduce_only=False),
             self._instrument(row.symbol),
             account_id=client.account_id,
             client_order_id=None if own_id == row.venue_order_id else own_id,
@@ -173,16 +177,25 @@ class Scribe:
         client._handle_report(report)  # the engine's own name for its adapters' way in
 
     def announce_fill(self, fill: FillRow) -> None:
-        """Report a fill of an order that the venue itself no longer knows."""
-        client = self._client
-        report = fill_report(
-            fill,
-            self._instrument(fill.symbol),
+        """Report a fill of an order that the venue itself no longer knows.
+
+        An order is reported with it: the engine takes one that it makes up itself for
+        reduce-only, and would leave the fill out of the position.
+        """
+        client, of = self._client, self._instrument(fill.symbol)
+        now = client.clock.timestamp_ns()
+        order = order_report(
+            _market_order(fill),
+            of,
             account_id=client.account_id,
             client_order_id=None,
-            ts_init=client.clock.timestamp_ns(),
+            fills=(fill,),
+            ts_init=now,
         )
-        client._handle_report(report)
+        report = fill_report(
+            fill, of, account_id=client.account_id, client_order_id=None, ts_init=now
+        )
+        client._handle_report(order, [report])
 
 
 def _venue_id(case: Case) -> VenueOrderId | None:
@@ -190,6 +203,24 @@ def _venue_id(case: Case) -> VenueOrderId | None:
     return None if found is None else VenueOrderId(found)
 
 
-def _as_open(row: OrderRow) -> OrderRow:
-    """Show an order as it began: what became of it is told in events."""
-    return replace(row, status=values.OrderStatus.OPEN)
+def _market_order(fill: FillRow) -> OrderRow:
+    """Show the order that a fill alone proves."""
+    return OrderRow(
+        symbol=fill.symbol,
+        venue_order_id=fill.venue_order_id,
+        client_order_id=None,
+        side=fill.side,
+        kind=OrderKind.MARKET,
+        force=Force.GTC,
+        post_only=False,
+        reduce_only=False,
+        status=VenueStatus.FILLED,
+        quantity=fill.quantity,
+        filled=fill.quantity,
+        average=fill.price,
+        price=None,
+        trigger_price=None,
+        fired_id=None,
+        created_ns=fill.ts_event,
+        updated_ns=fill.ts_event,
+    )

@@ -7,24 +7,14 @@ from typing import Any, Final
 from nautilus_trader.model import ContingencyType, OrderSide, OrderType, TimeInForce, TriggerType
 
 from ccxt_nt.errors import Unsupported
+from ccxt_nt.reports import FORCES, KINDS
 from ccxt_nt.story import Told
 from ccxt_nt.values import Force, OrderKind, Side, Ticket
 
 # `Any` in this module: the engine's stubs have no common type of orders
 
-_KINDS: Final[Mapping[OrderType, OrderKind]] = {
-    OrderType.LIMIT: OrderKind.LIMIT,
-    OrderType.MARKET: OrderKind.MARKET,
-    OrderType.STOP_MARKET: OrderKind.STOP_MARKET,
-    OrderType.STOP_LIMIT: OrderKind.STOP_LIMIT,
-    OrderType.MARKET_IF_TOUCHED: OrderKind.TAKE_PROFIT_MARKET,
-    OrderType.LIMIT_IF_TOUCHED: OrderKind.TAKE_PROFIT_LIMIT,
-}
-_FORCES: Final[Mapping[TimeInForce, Force]] = {
-    TimeInForce.GTC: Force.GTC,
-    TimeInForce.IOC: Force.IOC,
-    TimeInForce.FOK: Force.FOK,
-}
+_KINDS: Final[Mapping[OrderType, OrderKind]] = {told: ours for ours, told in KINDS.items()}
+_FORCES: Final[Mapping[TimeInForce, Force]] = {told: ours for ours, told in FORCES.items()}
 # Stops are compared with the last price at every venue of ours; another price is not promised
 _TRIGGERS: Final = (None, TriggerType.DEFAULT, TriggerType.LAST_PRICE, TriggerType.NO_TRIGGER)
 

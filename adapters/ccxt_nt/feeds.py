@@ -66,7 +66,7 @@ class Station:
         copy: Callable[[Any], Any] = lambda answer: answer,
         on_gap: Callable[[], None] = lambda: None,
         on_live: Callable[[], None] = lambda: None,
-        prepare: Callable[[Stream], None] = lambda stream: None,
+        prepare: Callable[[], None] = lambda: None,
         on_bad: Callable[[Exception], None] = lambda e: None,
         care: Care | None = None,
     ) -> Stream:
@@ -86,7 +86,7 @@ class Station:
             complaints.add(self.line.tell(e))
             on_bad(e)
 
-        stream = Stream(
+        return Stream(
             channel,
             sink=sink,
             copy=copy,
@@ -94,11 +94,10 @@ class Station:
             on_gap=lost,
             on_live=live,
             on_bad=bad,
-            prepare=lambda: prepare(stream),
+            prepare=prepare,
             care=care,
             tell=self.line.tell,
         )
-        return stream
 
     async def close(self, stream: Stream) -> None:
         """End a stream and forget all about it; the venue is asked to stop sending."""

@@ -15,7 +15,7 @@ from ccxt_nt.conversion import Instrument
 from ccxt_nt.feeds import Station
 from ccxt_nt.lanes import Urgency
 from ccxt_nt.profiles import Profile
-from ccxt_nt.streams import Care, Stream
+from ccxt_nt.streams import Care
 from ccxt_nt.values import BookRow, MarketRow, QuoteRow
 
 # `Any` in this module: ccxt's answers have no types
@@ -142,10 +142,11 @@ class BookFeed:
         self.restart()
         self.stream.channel.hang_up(f"book of {self.market.symbol}: {reason}")
 
-    def _prepare(self, stream: Stream) -> None:
+    def _prepare(self) -> None:
         """Make sure that the next attempt begins with a snapshot of the venue's."""
-        if stream.channel.is_subscribed:
-            stream.channel.hang_up(f"book of {self.market.symbol} begins anew")
+        channel = self.stream.channel
+        if channel.is_subscribed:
+            channel.hang_up(f"book of {self.market.symbol} begins anew")
         self._station.line.forget_book(self.market.symbol)
 
     async def _missed(self) -> bool:

@@ -21,11 +21,10 @@ _FUNDING_SECS: Final = 60.0
 
 
 class MarkOutput(Enum):
-    """What is told of a perpetual."""
+    """Which price of a perpetual is told."""
 
     MARK = "mark"
     INDEX = "index"
-    FUNDING = "funding"
 
 
 class MarkFeed:

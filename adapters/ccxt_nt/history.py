@@ -1,5 +1,6 @@
 """What a venue remembers: bars, trades and funding, page by page."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from nautilus_trader.model import FundingRateUpdate
@@ -16,7 +17,73 @@ from ccxt_nt.values import BarRow, MarketRow, TradeRow
 # `Any` in this module: ccxt's answers have no types
 
 _MS: Final = 1_000_000
+_DAY_NS: Final = 86_400_000_000_000
 _MOST_PAGES: Final = 1_000
+_MOST_EMPTY: Final = 5  # pages in a row, after which nothing older is expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    """The closed bars of one market and timeframe, a page at a time."""
+
+    station: Station
+    market: MarketRow
+    timeframe: str
+    interval_ns: int
+    page: int  # bars that one request brings
+
+    async def within(self, start_ns: int, end_ns: int, limit: int | None) -> list[BarRow]:
+        """Walk from the oldest on."""
+        since, found = self._aligned(start_ns), dict[int, BarRow]()
+        for _ in range(_MOST_PAGES):
+            if since >= end_ns or (limit and len(found) >= limit):
+                break
+            size = min(self.page, (end_ns - since) // self.interval_ns + 1)
+            fresh = await self._ask(since, end_ns, size)
+            found |= fresh
+            # An empty page may be a stretch without trades, or without a listing: look further
+            last = max(fresh, default=since + (size - 1) * self.interval_ns)
+            since = last + self.interval_ns
+        else:
+            self.station.log(
+                f"bars of {self.market.symbol} {self.timeframe}: {len(found)} found in "
+                f"{_MOST_PAGES} requests, the rest is left out: ask again from {since}"
+            )
+        rows = [found[key] for key in sorted(found)]
+        return rows[:limit] if limit else rows
+
+    async def before(self, end_ns: int, limit: int) -> list[BarRow]:
+        """Walk from the newest back, until there are enough or the venue knows no more."""
+        until, empty, found = end_ns, 0, list[BarRow]()
+        while len(found) < limit and empty < _MOST_EMPTY and until > 0:
+            size = min(self.page, limit - len(found) + 1)  # one may be running
+            since = max(self._aligned(until - size * self.interval_ns), 0)
+            # Venues limit the days of an answer too: it may end before the window does
+            rows = await self.within(since, until, None)
+            found = rows + found
+            until, empty = since, 0 if rows else empty + 1
+        return found[-limit:]
+
+    async def _ask(self, since: int, end_ns: int, size: int) -> dict[int, BarRow]:
+        rows = await fetch_bars(
+            self.station,
+            self.market,
+            self.timeframe,
+            since_ns=since,
+            limit=size,
+            urgency=Urgency.BACKGROUND,
+        )
+        now_ns = self.station.venue_ns
+        return {
+            row.open_ns: row
+            for row in rows
+            if since <= row.open_ns < end_ns and row.open_ns + self.interval_ns <= now_ns
+        }
+
+    def _aligned(self, ns: int) -> int:
+        """Round up to where a bar may open; bars longer than a day open at any midnight."""
+        grid = min(self.interval_ns, _DAY_NS)
+        return -(-ns // grid) * grid
 
 
 class History:
@@ -35,34 +102,17 @@ class History:
         end_ns: int | None,
         limit: int | None,
     ) -> list[BarRow]:
-        """Fetch closed bars that open within [start, end); without a start, the last `limit`."""
+        """Fetch closed bars that open within [start, end).
+
+        With a start the first `limit` of them, without one the last: a page where no limit is set.
+        """
         page = self._station.line.profile.paging.bars
+        asked = _Bars(self._station, market, timeframe, interval_ns, page)
         now_ns = self._station.venue_ns
-        end = min(end_ns or now_ns, now_ns // interval_ns * interval_ns)
-        since = start_ns
-        if since is None:
-            since = end - (limit or page) * interval_ns
-        since = -(-since // interval_ns) * interval_ns
-        found: dict[int, BarRow] = {}
-        for _ in range(_MOST_PAGES):
-            if since >= end:
-                break
-            size = min(page, (end - since) // interval_ns + 1)
-            rows = await fetch_bars(
-                self._station,
-                market,
-                timeframe,
-                since_ns=since,
-                limit=size,
-                urgency=Urgency.BACKGROUND,
-            )
-            fresh = [row for row in rows if since <= row.open_ns < end]
-            found |= {row.open_ns: row for row in fresh}
-            # An empty page may be a stretch without trades, or without a listing: look further
-            last = fresh[-1].open_ns + interval_ns if fresh else since + size * interval_ns
-            since = max(last, since + interval_ns)
-        rows = [found[key] for key in sorted(found)]
-        return rows[-limit:] if limit else rows
+        end = min(end_ns or now_ns, now_ns)
+        if start_ns is None:
+            return await asked.before(end, limit or page)
+        return await asked.within(start_ns, end, limit)
 
     async def trades(
         self, market: MarketRow, *, start_ns: int | None, end_ns: int | None, limit: int | None

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ccxt_nt.errors import Closed, Missing, Unknown, Unsupported
 from ccxt_nt.lanes import Urgency
-from ccxt_nt.paging import whole
+from ccxt_nt.paging import More, everything
 from ccxt_nt.parsing import Unreadable, balance_rows, fill_row, order_row, position_row
 from ccxt_nt.profiles import Profile, StopStyle
 from ccxt_nt.values import BalanceRow, FillRow, OrderRow, PositionRow, Ticket
@@ -105,9 +105,15 @@ class Inquiry:
         order_id = key.venue_order_id or instead_of_id(key, params, self.profile)
         answer = await self._account.ask("fetch_order", order_id, key.symbol, params)
         try:
-            return order_row(answer, self.profile, symbol=key.symbol)
+            row = order_row(answer, self.profile, symbol=key.symbol)
         except Unreadable as e:
             raise Unknown(f"fetch_order could not be read: {e}") from e
+        by_id = key.venue_order_id is not None
+        wanted = key.venue_order_id if by_id else key.client_id
+        told = row.venue_order_id if by_id else row.client_order_id
+        if told != wanted:  # never take another order's fate for this one's
+            raise Unknown(f"fetch_order was answered with order {told}, asked for was {wanted}")
+        return row
 
     # ---- many orders ----
 
@@ -152,17 +158,18 @@ class Inquiry:
         *,
         since_ms: int | None = None,
     ) -> Listing:
-        limit = self.profile.paging.orders
         sent = {**({} if symbol else self.profile.type_params), **params}
 
-        async def page(since: int | None, until: int | None) -> list[Any]:
-            window = sent if until is None else {**sent, "until": until}
+        async def page(since: int | None, limit: int | None, more: More) -> list[Any]:
             answer = await self._account.ask(
-                method, symbol, since, limit, window, urgency=Urgency.BACKGROUND
+                method, symbol, since, limit, {**sent, **more}, urgency=Urgency.BACKGROUND
             )
             return _rows_of(answer, method)
 
-        raws, is_whole = await whole(page, limit=limit, since_ms=since_ms)
+        paging = self.profile.paging
+        raws, is_whole = await everything(
+            page, paging, limit=paging.orders, since_ms=since_ms, now_ms=self._now_ms()
+        )
         rows, unread, complaints = [], [], []
         for raw in raws:
             try:
@@ -183,12 +190,14 @@ class Inquiry:
         """
         limit = self.profile.paging.fills
 
-        async def page(since: int | None, until: int | None) -> list[Any]:
-            params = {} if until is None else {"until": until}
-            answer = await self._account.ask("fetch_my_trades", symbol, since, limit, params)
+        async def page(since: int | None, limit: int | None, more: More) -> list[Any]:
+            answer = await self._account.ask("fetch_my_trades", symbol, since, limit, more)
             return _rows_of(answer, "fetch_my_trades")
 
-        raws, is_whole = await whole(page, limit=limit, since_ms=since_ms)
+        paging = self.profile.paging
+        raws, is_whole = await everything(
+            page, paging, limit=limit, since_ms=since_ms, now_ms=self._now_ms()
+        )
         if not is_whole:
             raise Unknown(f"more fills of {symbol} in one instant than one page of {limit} holds")
         try:
@@ -197,9 +206,12 @@ class Inquiry:
             raise Unknown(f"fills of {symbol} could not be read: {e}") from e
         return tuple(sorted(rows, key=lambda row: (row.ts_event, row.trade_id)))
 
-    async def recent_fills(self, symbol: str) -> tuple[FillRow, ...]:
-        """List one symbol's fills of the last minutes."""
-        return await self.fills(symbol, since_ms=self._now_ms() - 10 * 60_000)
+    async def recent_fills(
+        self, symbol: str, *, since_ms: int | None = None
+    ) -> tuple[FillRow, ...]:
+        """List one symbol's fills of the last minutes, or since an earlier time."""
+        recent_ms = self._now_ms() - 10 * 60_000
+        return await self.fills(symbol, since_ms=min(recent_ms, since_ms or recent_ms))
 
     # ---- the account ----
 

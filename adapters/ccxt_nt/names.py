@@ -1,6 +1,7 @@
 """Which clients serve a venue's name: the engine's own where it has them, ccxt's else."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -50,7 +51,7 @@ def clients_for(
 
 def _product(text: str) -> Product:
     try:
-        return Product(text)
+        return Product(text.lower())
     except ValueError:
         known = ", ".join(product.value for product in Product)
         raise ValueError(f"product must be one of {known}, was {text!r}") from None
@@ -64,11 +65,15 @@ def _ccxt_clients(
     account_id: str | None,
     options: Mapping[str, Any],
 ) -> Clients:
+    if find_spec("ccxt") is None:
+        raise ImportError(f"venue {name!r} needs ccxt: pip install '.[ccxt]'")
     from ccxt_nt import config, factories  # ccxt is an extra
     from ccxt_nt.venues import profile
 
     untested = bool(options.get("allow_untested"))
-    profile(name.upper(), product, allow_untested=untested)  # refuses now, not when the node starts
+    row = profile(name.upper(), product, allow_untested=untested)  # refuses now, not at the start
+    if demo and row.demo is None:
+        raise ValueError(f"{row.key} has no demo: set demo=False")
     fields: dict[str, Any] = {"venue": name, "product": product.value, "demo": demo, **options}
     return Clients(
         name=str(options.get("venue_name") or name.upper()),

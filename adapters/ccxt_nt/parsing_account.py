@@ -35,6 +35,9 @@ def fill_row(trade: object, profile: Profile, *, symbol: str | None = None) -> F
     """Read one execution of our order."""
     t = mapping(trade, "fill")
     fee, currency = _fee(t)
+    if profile.tested and info(t):
+        for key in ("price", "amount"):
+            _expect_written(t, key)
     return FillRow(
         symbol=expect_symbol(t, symbol),
         trade_id=identifier(t, "id"),
@@ -48,6 +51,18 @@ def fill_row(trade: object, profile: Profile, *, symbol: str | None = None) -> F
         fee_currency=currency,
         ts_event=nanoseconds(t.get("timestamp"), "timestamp"),
     )
+
+
+def _expect_written(trade: Raw, key: str) -> None:
+    """Refuse a number that the venue did not write itself: ccxt reads 1.2.3 as 0.123."""
+    value = positive(trade, key)
+    for told in info(trade).values():
+        try:
+            if abs(decimal(told, key)) == value:
+                return
+        except Unreadable:
+            continue
+    raise Unreadable(key, trade.get(key), "must be a number that the venue wrote")
 
 
 def _is_maker(trade: Raw) -> bool | None:

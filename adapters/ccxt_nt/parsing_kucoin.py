@@ -40,6 +40,10 @@ _KUCOIN_PUSHED: Final[Mapping[str, OrderStatus]] = MappingProxyType(
         "TRIGGERED": TRIGGERED,
     }
 )
+# What a spot stop order says when it is asked for
+_KUCOIN_STOPS: Final[Mapping[str, OrderStatus]] = MappingProxyType(
+    {"NEW": OPEN, "TRIGGERED": TRIGGERED, "CANCELLED": CANCELED}
+)
 _KUCOIN_RISING: Final[Mapping[str, bool]] = MappingProxyType(
     {"up": True, "entry": True, "down": False, "loss": False}
 )
@@ -77,12 +81,6 @@ def kucoin(order: Raw, spot: Spot) -> Told:
         rising=_KUCOIN_RISING.get(optional_text(i, "stop") or ""),
         triggered=triggered,
     )
-
-
-# What a spot stop order says when it is asked for
-_KUCOIN_STOPS: Final[Mapping[str, OrderStatus]] = MappingProxyType(
-    {"NEW": OPEN, "TRIGGERED": TRIGGERED, "CANCELLED": CANCELED}
-)
 
 
 def _kucoin_status(i: Raw, quantity: Decimal | None, filled: Decimal | None) -> OrderStatus:

@@ -13,7 +13,6 @@ from ccxt_nt.parsing_fields import (
     mapping,
     optional_positive,
     optional_text,
-    text,
 )
 from ccxt_nt.parsing_gate import gate_client_id
 from ccxt_nt.parsing_market import side
@@ -21,6 +20,7 @@ from ccxt_nt.parsing_told import Told
 from ccxt_nt.profiles import FilledRule, Profile
 from ccxt_nt.values import Force, OrderKind, OrderRow, Product, Side
 
+_NO_IDS: Final = frozenset({"0", "-1", "null", "none", "nil", "undefined", "nan"})
 _CLIENT_ID_KEYS: Final = ("clientOrderId", "clientOid", "text")
 
 
@@ -71,7 +71,10 @@ def placed_id(answer: object) -> str:
 
     An answer without an id is no answer: a page of HTML comes back from ccxt like that.
     """
-    return text(mapping(answer, "answer"), "id")
+    told = identifier(mapping(answer, "answer"), "id")
+    if told.lower() in _NO_IDS:
+        raise Unreadable("id", told, "must name an order")
+    return told
 
 
 def client_id(row: Raw) -> str | None:

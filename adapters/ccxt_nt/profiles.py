@@ -32,7 +32,7 @@ class Amend(Enum):
     """How an order is changed."""
 
     ATOMIC = "atomic"
-    REPLACE = "replace"  # place the new one first, then cancel the old one
+    REPLACE = "replace"  # by another order: a stop's before the old one ends, others' after
     NONE = "none"
 
 
@@ -45,7 +45,6 @@ class StopStyle:
     query_params: Mapping[str, object]  # for fetching, cancelling and listing trigger orders
     falling: Mapping[str, object]  # params of a trigger at or below its price
     rising: Mapping[str, object]
-    fired_id_keys: tuple[str, ...] = ()  # keys of `info` that name the order it became
     keeps_id: bool = False  # the fired order keeps the trigger order's id
     keeps_client_id: bool = False  # the fired order keeps the client order id
     by_client_id: bool = False  # the venue can be asked for a trigger order by client id
@@ -91,7 +90,6 @@ class Staleness:
 
     trades_secs: float = 60.0
     book_secs: float = 30.0
-    bars_secs: float = 120.0
     private_secs: float = 60.0  # then the account is asked by REST; silence there is normal
 
 
@@ -104,6 +102,13 @@ class Paging:
     fills: int
     orders: int
     funding: int = 100
+    # Where pages of orders and fills are counted rather than cut by time: the venue's own words
+    # for a page's length and for which one. ccxt's `limit` is not used then: at some venues it is
+    # not sent, at others it cuts off what other symbols brought.
+    size_key: str | None = None
+    number_keys: tuple[str, ...] = ()  # count pages, from 1
+    offset_keys: tuple[str, ...] = ()  # count the rows before
+    window_days: int | None = None  # the longest time that one question may span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +158,6 @@ class Profile:
     batch_cancel: bool = True
     demo: Mapping[str, object] | None = None  # how the venue's test environment is switched on
     place_params: Mapping[str, object] = field(default_factory=dict)  # with every order
-    fills_need_symbol: bool = True
     fills_carry_fee: bool = True  # on the stream; otherwise asked for by REST
     position_mode: bool = False  # can be set and read
     margin_mode: bool = False

@@ -1,7 +1,6 @@
 """The instruments of one venue and product, as the engine knows them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from nautilus_trader.live import InstrumentProviderConfig
 from nautilus_trader.live.providers import InstrumentProvider
@@ -23,7 +22,7 @@ class CcxtInstrumentProvider(InstrumentProvider):
         venue: Venue,
         *,
         settings: Settings,
-        now_ns: Any,  # a callable; the engine's base has no types here either
+        now_ns: Callable[[], int],
         config: InstrumentProviderConfig | None = None,
     ) -> None:
         super().__init__(config)

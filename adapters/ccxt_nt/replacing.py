@@ -54,6 +54,7 @@ class Replacing:
             await self._end(case, old_id)
             if case.ledger.legs[old_id].status in (OrderStatus.TRIGGERED, OrderStatus.FILLED):
                 await self._take_back(case, old_id, new_id)
+                await self._end_all_but_one(case)
         finally:
             case.is_replacing = False
             self._cases.settle(case)
@@ -76,6 +77,12 @@ class Replacing:
         await self._end(case, new_id)
         if case.ledger.legs[new_id].status is OrderStatus.CANCELED:
             self._cases.revert(case, old_id, new_id)
+
+    async def _end_all_but_one(self, case: Case) -> None:
+        """Where both stops fired before either was gone: keep only one of what they became."""
+        alive = [leg for leg in case.ledger.legs.values() if leg.status is OrderStatus.OPEN]
+        for leg in sorted(alive, key=lambda leg: leg.venue_order_id)[1:]:
+            await self._end(case, leg.venue_order_id)
 
     # ---- others: cancel first, then place what is left ----
 

@@ -66,12 +66,6 @@ def order_report(
     filled = sum((fill.quantity for fill in fills), Decimal(0))
     paid = sum((fill.quantity * fill.price for fill in fills), Decimal(0))
     total = row.quantity if row.quantity is not None else filled
-    status = _STATUSES[row.status]
-    if filled and status is OrderStatus.ACCEPTED:
-        status = OrderStatus.PARTIALLY_FILLED
-    if status is OrderStatus.FILLED and filled < total:
-        status = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.ACCEPTED
-    is_trigger = row.kind.is_trigger
     digits = of.price_precision
     return OrderStatusReport(
         account_id,
@@ -80,7 +74,7 @@ def order_report(
         SIDES[row.side],
         KINDS[row.kind],
         FORCES[row.force],
-        status,
+        _status(row, filled=filled, total=total),
         quantity(total, of.size_precision),
         quantity(filled, of.size_precision),
         row.created_ns,
@@ -89,11 +83,19 @@ def order_report(
         client_order_id=None if client_order_id is None else ClientOrderId(client_order_id),
         price=None if row.price is None or not row.kind.is_limit else price(row.price, digits),
         trigger_price=price(row.trigger_price, digits) if row.trigger_price else None,
-        trigger_type=TriggerType.DEFAULT if is_trigger else None,
+        trigger_type=TriggerType.DEFAULT if row.kind.is_trigger else None,
         avg_px=paid / filled if filled else None,
         post_only=row.post_only,
         reduce_only=row.reduce_only,
     )
+
+
+def _status(row: OrderRow, *, filled: Decimal, total: Decimal) -> OrderStatus:
+    """Name a status that the reported fills bear out."""
+    status = _STATUSES[row.status]
+    if status is OrderStatus.ACCEPTED or (status is OrderStatus.FILLED and filled < total):
+        return OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.ACCEPTED
+    return status
 
 
 def fill_report(

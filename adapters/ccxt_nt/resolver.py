@@ -21,8 +21,10 @@ class Counter(Protocol):
     async def open_orders(self, symbol: str) -> Listing:
         """List one symbol's open orders, waiting ones included."""
 
-    async def recent_fills(self, symbol: str) -> tuple[FillRow, ...]:
-        """List one symbol's latest fills."""
+    async def recent_fills(
+        self, symbol: str, *, since_ms: int | None = None
+    ) -> tuple[FillRow, ...]:
+        """List one symbol's latest fills, and all since an earlier time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,7 @@ class Resolver:
             return Found(row=mine[0])
         if listing.may_hide(key.client_id):
             raise Unknown("the list of open orders is not complete")
-        fills = await self._counter.recent_fills(key.symbol)
+        fills = await self._counter.recent_fills(key.symbol, since_ms=key.since_ms or None)
         traded = tuple(fill for fill in fills if fill.client_order_id == key.client_id)
         return Traded(fills=traded) if traded and key.client_id is not None else None
 

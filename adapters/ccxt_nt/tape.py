@@ -30,12 +30,6 @@ class Tape:
         self._order: deque[TradeRow] = deque()
         self._memory = memory
         self._held: list[TradeRow] | None = None
-        self._last_ns = start_ns
-
-    @property
-    def last_ns(self) -> int:
-        """Tell when the last trade told happened, or where the tape begins."""
-        return self._last_ns
 
     @property
     def is_holding(self) -> bool:
@@ -73,5 +67,4 @@ class Tape:
             self._seen.discard(oldest.trade_id)
             # Never above the newest: one wrong time must not make all that follows old
             self._floor_ns = max(self._floor_ns, min(oldest.ts_event + 1, row.ts_event))
-        self._last_ns = max(self._last_ns, row.ts_event)
         return True

@@ -96,7 +96,6 @@ BITGET_SPOT: Final = Profile(
         falling={},
         rising={},
         direction_implied=True,
-        fired_id_keys=("executeOrderId",),  # and the fired order's client id is the plan's id
         amend=Amend.ATOMIC,
         fetch_params=None,
         cancel_params={"trigger": True},
@@ -108,7 +107,7 @@ BITGET_SPOT: Final = Profile(
     filled_rule=FilledRule.LAST,
     codes=_BITGET_CODES,
     budget=Budget(data_per_sec=10, orders_per_sec=10),
-    paging=Paging(bars=200, trades=100, fills=100, orders=100),
+    paging=Paging(bars=200, trades=100, fills=100, orders=100, window_days=90),
     book_snapshots_depth=15,
     book_calls=(5, 15, 50),
     demo={"sandbox": True},
@@ -127,6 +126,7 @@ BITGET_LINEAR: Final = replace(
     },
     reduce_only=True,
     market_buy=MarketBuy.BASE,
+    paging=Paging(bars=200, trades=100, fills=100, orders=100, window_days=7),
     # without a symbol ccxt resolves trigger orders into the plain orders' stream
     watch_orders_per_symbol=True,
     margin_mode_in_order=True,

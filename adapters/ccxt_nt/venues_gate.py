@@ -89,7 +89,6 @@ GATE_SPOT: Final = Profile(
         query_params={"trigger": True},
         falling={},
         rising={},
-        fired_id_keys=("fired_order_id",),
         fetch_params={"trigger": True},
         cancel_params={"trigger": True},
         watch_params=None,  # pushed, but as an object where ccxt reads a list
@@ -102,11 +101,19 @@ GATE_SPOT: Final = Profile(
     filled_rule=FilledRule.CUMULATIVE,
     codes=_GATE_CODES,
     budget=Budget(data_per_sec=15, orders_per_sec=10),
-    paging=Paging(bars=999, trades=1000, fills=1000, orders=100),
+    paging=Paging(
+        bars=999,
+        trades=1000,
+        fills=1000,
+        orders=100,
+        size_key="limit",
+        number_keys=("page",),
+        offset_keys=("offset",),  # of trigger orders
+        window_days=30,
+    ),
     book_depths=(50, 400),
     bar_volume_in_quote=True,
     dialect="gate",
-    fills_need_symbol=False,
     client_id_as_id=True,
     book_sequence=BookSequence(
         topic=("channel",),
@@ -137,7 +144,6 @@ GATE_LINEAR: Final = replace(
         query_params={"trigger": True},
         falling={},
         rising={},
-        fired_id_keys=("trade_id",),
         keeps_client_id=True,
         fetch_params={"trigger": True},
         cancel_params={"trigger": True},

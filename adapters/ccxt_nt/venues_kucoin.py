@@ -103,11 +103,18 @@ KUCOIN_SPOT: Final = Profile(
     filled_rule=FilledRule.CUMULATIVE,
     codes=_KUCOIN_CODES,
     budget=Budget(data_per_sec=10, orders_per_sec=15),
-    paging=Paging(bars=1500, trades=100, fills=100, orders=100),
+    paging=Paging(
+        bars=1500,
+        trades=100,
+        fills=100,
+        orders=100,
+        size_key="pageSize",
+        number_keys=("currentPage",),
+        window_days=7,
+    ),
     book_depths=(100,),  # deeper ones need keys, which the data line has none of
     book_snapshots_depth=50,
     dialect="kucoin",
-    fills_need_symbol=False,
     fills_carry_fee=False,
     batch_cancel=False,
     session_options=("urls",),  # the tokens of websockets
@@ -126,7 +133,7 @@ KUCOIN_FAST: Final = replace(
     venue="KUCOIN_HF",  # of accounts that the venue has made high-frequency ones
     options={**KUCOIN_SPOT.options, "hf": True},
     open_orders_need_symbol=True,
-    fills_need_symbol=True,
+    paging=Paging(bars=1500, trades=100, fills=100, orders=100, window_days=7),
 )
 
 KUCOIN_LINEAR: Final = replace(
@@ -157,7 +164,15 @@ KUCOIN_LINEAR: Final = replace(
     ),
     amend=Amend.REPLACE,
     budget=Budget(data_per_sec=10, orders_per_sec=15),
-    paging=Paging(bars=500, trades=100, fills=100, orders=100),
+    paging=Paging(
+        bars=500,
+        trades=100,
+        fills=100,
+        orders=100,
+        size_key="pageSize",
+        number_keys=("currentPage",),
+        window_days=7,
+    ),
     batch_cancel=True,
     leverage_in_order=True,
     whole_amounts=True,

@@ -204,28 +204,20 @@ class Watching:
     # ---- what they bring ----
 
     def _orders(self, answer: Any) -> None:
-        complaints = []
-        for each in _rows(answer):
-            try:
-                row = order_row(each, self._profile, received_ns=self._now_ms() * 1_000_000)
-                if self._cases.knows(row.symbol):
-                    self._cases.take_order(row)
-            except ValueError as e:
-                complaints.append(e)
-        if complaints:
-            raise complaints[0]
+        _take_each(answer, self._order)
+
+    def _order(self, told: Any) -> None:
+        row = order_row(told, self._profile, received_ns=self._now_ms() * 1_000_000)
+        if self._cases.knows(row.symbol):
+            self._cases.take_order(row)
 
     def _fills(self, answer: Any) -> None:
-        complaints = []
-        for each in _rows(answer):
-            try:
-                row = fill_row(each, self._profile)
-                if self._cases.knows(row.symbol):
-                    self._cases.take_fill(row)
-            except ValueError as e:
-                complaints.append(e)
-        if complaints:
-            raise complaints[0]
+        _take_each(answer, self._fill)
+
+    def _fill(self, told: Any) -> None:
+        row = fill_row(told, self._profile)
+        if self._cases.knows(row.symbol):
+            self._cases.take_fill(row)
 
     def _balances(self, answer: Any) -> None:
         try:
@@ -284,6 +276,8 @@ class Watching:
             for name, gap in self._unseen.items()
             if self._streams[name].state is StreamState.LIVE
         }
+        for symbol in self._cases.symbols:
+            self.follow(symbol)  # orders of others change positions too
         began, began_ms = self._secs(), self._now_ms()
         open_keys = tuple(self._cases.key(case) for case in self._cases.alive)
         known = Known(open=open_keys, fills_since_ms=dict(self._since_ms))
@@ -321,8 +315,15 @@ class Watching:
                 default=began_ms,
             )
             self._since_ms[symbol] = min(last_ms, began_ms) - _OVERLAP_MS
+        self._follow_positions(picture)
         self._ears.on_balances(picture.balances)
         self._ears.on_positions(picture.positions)
+
+    def _follow_positions(self, picture: Picture) -> None:
+        """Look after the fills of whatever is held: somebody may close it by hand."""
+        for position in picture.positions:
+            if self._cases.knows(position.symbol):
+                self.follow(position.symbol)
 
     def _absorb_order(self, row: OrderRow, began: float) -> None:
         try:
@@ -344,5 +345,13 @@ class Watching:
         )
 
 
-def _rows(answer: Any) -> list[Any]:
-    return answer if isinstance(answer, list) else [answer]
+def _take_each(answer: Any, take: Callable[[Any], None]) -> None:
+    """Take every row of an answer; the first complaint is raised once all were taken."""
+    complaints = []
+    for each in answer if isinstance(answer, list) else [answer]:
+        try:
+            take(each)
+        except ValueError as e:
+            complaints.append(e)
+    if complaints:
+        raise complaints[0]

@@ -25,14 +25,8 @@ from tests.venue.model import Force
 async def _bracket_denied(bench: Bench, side: OrderSide, *, post_only: bool = False) -> None:
     """Hold that no part of a bracket reaches the venue, where a part alone would be a risk."""
     count = bench.placements()
-    stop, target = (
-        (bench.below(2), bench.above(2))
-        if side == BUY
-        else (
-            bench.above(2),
-            bench.below(2),
-        )
-    )
+    low, high = bench.below(2), bench.above(2)
+    stop, target = (low, high) if side == BUY else (high, low)
     bracket = bench.desk.orders.bracket(
         bench.instrument_id,
         side,

@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
+from nautilus_trader.model import Currency, Venue
+
 from tests.conformance.bench import Bench
-from tests.venue.model import Force, Kind, Order, Side, Status
+from tests.venue.model import Force, Kind, Order, Product, Side, Status
 
 # `Any` in this module: the engine's stubs have no common type of orders
 
@@ -95,10 +97,6 @@ async def check_account(bench: Bench) -> None:
 
 def money_apart(bench: Bench) -> list[str]:
     """List the coins whose total differs between the engine's account and the exchange."""
-    from nautilus_trader.model import Currency, Venue
-
-    from tests.venue.model import Product
-
     account = bench.cache.account_for_venue(Venue(bench.row.venue))
     there = bench.ask(lambda e: e.balances(Product.SPOT if bench.is_spot else Product.PERP))
     apart = []

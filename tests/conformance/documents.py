@@ -72,8 +72,8 @@ def _head(dialect: str) -> Iterator[str]:
     yield ""
     yield (
         "This page is made by `python -m tests.conformance --write-docs`: the first part from the"
-        " rows of the adapter, the second from NautilusTrader's own testing specifications for"
-        " [data](https://github.com/nautechsystems/nautilus_trader/blob/develop/docs/developer_guide/spec_data_testing.md)"
+        " adapter's table of venues, the second from NautilusTrader's own testing specifications"
+        " for [data](https://github.com/nautechsystems/nautilus_trader/blob/develop/docs/developer_guide/spec_data_testing.md)"
         " and [execution](https://github.com/nautechsystems/nautilus_trader/blob/develop/docs/developer_guide/spec_exec_testing.md),"
         " each case run against a local exchange that speaks the venue's dialect. What the exchange"
         " itself recorded decides, not the events alone. The venue's own servers were not asked."
@@ -144,9 +144,9 @@ def _ways(dialect: str, rows: Mapping[str, Profile]) -> Iterator[str]:
     )
     yield f"- **Keys** are read from {keys}."
     yield (
-        f"- **Client order ids** travel as codec `{rows['spot'].codec}` writes them and are read"
-        " back without any memory. Orders placed by hand or by another program are reported as"
-        " external and left alone."
+        f"- **Client order ids** are encoded as `{rows['spot'].codec}` (`ids.py`) for the venue and"
+        " can be decoded after a restart: no table of them is kept. Orders placed by hand or by"
+        " another program are reported as external and left alone."
     )
     for product, row in rows.items():
         yield f"- **Stops, {product}**: {_stops(row)}"
@@ -185,7 +185,10 @@ def _fired(stops: StopStyle) -> str:
 
 def _pushed(stops: StopStyle) -> str:
     if stops.watch_params is None:
-        return "Waiting stops are not pushed: they are asked for every few seconds."
+        return (
+            "Waiting stops are not pushed: they are asked for every `reconcile_secs`, and at once"
+            " when one may have fired."
+        )
     return "Waiting stops are pushed."
 
 
@@ -244,9 +247,10 @@ def _summary(by_key: Mapping[tuple[str, str], Result]) -> Iterator[str]:
         yield f"| {product} | " + " | ".join(counts) + " |"
     yield ""
     yield (
-        "A case that does not apply is refused by the adapter in words, before anything reaches the"
-        " venue, wherever it can be asked for at all; that refusal is run too. The cases of"
-        " start and stop are run with the engine's own `ExecTester` and `DataTester`."
+        "Where a case does not apply, the adapter refuses what is asked for, with a reason and"
+        " before anything reaches the venue; wherever it can be asked for at all, that refusal is"
+        " run too. The cases of start and stop are run with the engine's own `ExecTester` and"
+        " `DataTester`."
     )
     yield ""
 

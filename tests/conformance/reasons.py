@@ -29,27 +29,33 @@ def _lacks(kind: OrderKind) -> Callable[[Profile], bool]:
     return lambda row: kind not in row.kinds
 
 
-_NO_MARKET_TRIGGER: Final = "the venue refuses market orders behind a trigger: it is denied"
+_NO_MARKET_TRIGGER: Final = "the venue refuses market orders behind a trigger: the order is denied"
 
 REASONS: Final = (
     Reason(
-        cases=("TC-D21",), when=_always, text="the venue keeps no history of quotes: it is refused"
+        cases=("TC-D21",),
+        when=_always,
+        text="the venue keeps no history of quotes: the request is refused",
     ),
     Reason(
         cases=("TC-D50", "TC-D51", "TC-D52", "TC-D53"),
         when=_is_spot,
-        text="a spot instrument has no mark, no index price and no funding: it is refused",
+        text="a spot instrument has no mark price, index price or funding: asking is refused",
     ),
     Reason(
         cases=("TC-D60", "TC-D61"),
         when=_always,
         text="ccxt streams no trading status, and the market never closes",
     ),
-    Reason(cases=("TC-D62", "TC-D63"), when=_always, text="no options here: spot and linear"),
+    Reason(
+        cases=("TC-D62", "TC-D63"),
+        when=_always,
+        text="options are not served: spot and linear perpetuals only",
+    ),
     Reason(
         cases=("TC-D71", "TC-D72"),
         when=_always,
-        text="no parameters are taken: the venue's row decides how data is asked for",
+        text="the adapter takes no parameters here: its table of venues says how data is asked for",
     ),
     Reason(cases=("TC-D74", "TC-D75"), when=_always, text="not a DeFi venue: it has no pools"),
     Reason(
@@ -60,18 +66,20 @@ REASONS: Final = (
     Reason(
         cases=("TC-E17", "TC-E18"),
         when=_always,
-        text="no date travels with an order on the tested ways: it is denied",
+        text="no expiry date is sent with an order: the order is denied",
     ),
-    Reason(cases=("TC-E19",), when=_always, text="the market has no days: it is denied"),
+    Reason(
+        cases=("TC-E19",),
+        when=_always,
+        text="the market never closes, so no order ends with the day: the order is denied",
+    ),
     Reason(cases=("TC-E20", "TC-E21"), when=_lacks(OrderKind.STOP_MARKET), text=_NO_MARKET_TRIGGER),
     Reason(
         cases=("TC-E24", "TC-E25"),
         when=_lacks(OrderKind.TAKE_PROFIT_MARKET),
         text=_NO_MARKET_TRIGGER,
     ),
-    Reason(
-        cases=("TC-E36",), when=_always, text="every order that the venue takes can be changed"
-    ),
+    Reason(cases=("TC-E36",), when=_always, text="every order that the venue takes can be changed"),
     Reason(
         cases=("TC-E43", "TC-E77", "TC-E78"),
         when=lambda row: not row.batch_cancel,
@@ -80,18 +88,22 @@ REASONS: Final = (
     Reason(
         cases=("TC-E50", "TC-E51", "TC-E52", "TC-E53"),
         when=_always,
-        text="contingent orders are not kept by the venue: a bracket is denied as a whole",
+        text="the venue does not keep contingent orders: a bracket is denied as a whole",
     ),
     Reason(
         cases=("TC-E61", "TC-E71"),
         when=lambda row: not row.reduce_only,
-        text="the venue has no reduce-only orders here: it is denied",
+        text="spot has no reduce-only orders: the order is denied",
     ),
-    Reason(cases=("TC-E62",), when=_always, text="a display quantity has no tested way: denied"),
+    Reason(
+        cases=("TC-E62",),
+        when=_always,
+        text="a display quantity is not offered: the order is denied",
+    ),
     Reason(
         cases=("TC-E63",),
         when=_always,
-        text="no parameters are taken: the venue's row decides how an order is sent",
+        text="the adapter takes no parameters here: its table of venues says how an order is sent",
     ),
     Reason(
         cases=("TC-E86", "TC-E87"),
@@ -100,12 +112,19 @@ REASONS: Final = (
     ),
     Reason(
         cases=(
-            "TC-E90", "TC-E91", "TC-E92", "TC-E94", "TC-E96", "TC-E99", "TC-E100", "TC-E101",
+            "TC-E90",
+            "TC-E91",
+            "TC-E92",
+            "TC-E94",
+            "TC-E96",
+            "TC-E99",
+            "TC-E100",
+            "TC-E101",
         ),
         when=_always,
-        text="no options here: spot and linear",
+        text="options are not served: spot and linear perpetuals only",
     ),
-)  # fmt: skip
+)
 
 
 def reason(case_id: str, row: Profile) -> str | None:

@@ -28,9 +28,9 @@ from tests.harness.nodes import Desk, Setup, run_script
 from tests.venue.clock import VenueClock
 from tests.venue.local import LocalVenue
 
-# An unknown outcome is settled sooner than a user would want it, so that cases do not wait
 # These need a node of their own, where they apply
 ELSEWHERE: Final = {*restarting.CASES, *stopping.CASES} - set(CASES)
+# An unknown outcome is settled sooner than a user would want it, so that cases do not wait
 OPTIONS: Final = {"settle_secs": 1.0, "deadline_secs": 2.0, "reconcile_secs": 5.0}
 
 

@@ -21,7 +21,7 @@ from tests.venue.model import Fill, Order, Side, Status
 # `Any` in this module: the engine's stubs have no common type of configs
 
 CASES: Final = ("TC-E41", "TC-E42", "TC-E43", "TC-E80", "TC-E81", "TC-E82", "TC-E83")
-_LOTS: Final = {"BTC": Decimal(60_000), "ETH": Decimal(3_000)}
+_PRICES: Final = {"BTC": Decimal(60_000), "ETH": Decimal(3_000)}
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Stop:
 
     def _common(self, base: str) -> dict[str, Any]:
         listing = self.venue.exchange.listings[self._symbol(base)]
-        coins = NOTIONAL / _LOTS[base] / listing.contract_size
+        coins = NOTIONAL / _PRICES[base] / listing.contract_size
         quantity = coins - coins % listing.lot
         return {
             "instrument_id": self._id(base),
@@ -99,7 +99,7 @@ class Stop:
         self.bench = bench
 
         def stirred() -> bool:
-            for base, price in _LOTS.items():
+            for base, price in _PRICES.items():
                 self._tick(self._symbol(base), price)
             resting = bench.open_at_venue()
             return len(resting) == 6 and any(o.status is Status.FILLED for o in self.of("011"))

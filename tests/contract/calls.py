@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from ccxt_nt.desk import Change, Desk, Terms
 from ccxt_nt.ids import codec
@@ -13,6 +13,27 @@ from tests.contract.probe import NOW_MS, Probe, Request
 
 OUR_ID = "O-20260101-000000-001-000-1"
 SINCE_MS = 1_789_000_000_000
+
+# What differs from a plain limit order to buy
+_ODD: Final[Mapping[str, Mapping[str, object]]] = {
+    "limit ioc": {"force": Force.IOC},
+    "limit fok": {"force": Force.FOK},
+    "limit post-only": {"post_only": True},
+    "limit reduce-only": {"reduce_only": True, "side": Side.SELL},
+    "stop reduce-only": {
+        "reduce_only": True,
+        "side": Side.SELL,
+        "kind": OrderKind.STOP_MARKET,
+        "price": None,
+        "trigger_price": Decimal("48000.5"),
+    },
+    "market buy by cost": {
+        "kind": OrderKind.MARKET,
+        "price": None,
+        "quantity": Decimal(100),
+        "quantity_in_quote": True,
+    },
+}
 
 type Call = Callable[[], Coroutine[Any, Any, object]]
 
@@ -53,35 +74,17 @@ def tickets(profile: Profile, symbol: str) -> Iterator[tuple[str, Ticket]]:
                     trigger_price=trigger,
                 ),
             )
-    plain = {"quantity": lot, "price": Decimal("50000.5"), "kind": OrderKind.LIMIT}
-    odd: Mapping[str, dict[str, object]] = {
-        "limit ioc": {"force": Force.IOC},
-        "limit fok": {"force": Force.FOK},
-        "limit post-only": {"post_only": True},
-        "limit reduce-only": {"reduce_only": True, "side": Side.SELL},
-        "stop reduce-only": {
-            "reduce_only": True,
-            "side": Side.SELL,
-            "kind": OrderKind.STOP_MARKET,
-            "price": None,
-            "trigger_price": Decimal("48000.5"),
-        },
-        "market buy by cost": {
-            "kind": OrderKind.MARKET,
-            "price": None,
-            "quantity": Decimal(100),
-            "quantity_in_quote": True,
-        },
-    }
-    base: dict[str, object] = {
+    plain: Mapping[str, object] = {
         "symbol": symbol,
         "client_order_id": encoded,
         "side": Side.BUY,
-        **plain,
+        "quantity": lot,
+        "price": Decimal("50000.5"),
+        "kind": OrderKind.LIMIT,
     }
-    for name, change in odd.items():
+    for name, change in _ODD.items():
         # Any mix of fields: the ticket's own checks are not what is looked at here
-        yield name, Ticket(**{**base, **change})  # type: ignore[arg-type]
+        yield name, Ticket(**{**plain, **change})  # type: ignore[arg-type]
 
 
 def orders(probe: Probe, profile: Profile) -> dict[str, Call]:
@@ -92,13 +95,13 @@ def orders(probe: Probe, profile: Profile) -> dict[str, Call]:
     encoded = codec(profile.codec).encode(OUR_ID)
     calls: dict[str, Call] = {}
     for name, ticket in tickets(profile, symbol):
-        calls[f"place {name}"] = lambda t=ticket: desk.place(t)  # type: ignore[misc]
+        calls[f"place {name}"] = lambda t=ticket: desk.place(t)  # type: ignore[misc]  # a default has no type
     keys = {
         "by id": OrderKey(symbol=symbol, client_id=encoded, venue_order_id="123"),
         "by client id": OrderKey(symbol=symbol, client_id=encoded, venue_order_id=None),
     }
     for name, key in keys.items():
-        calls[f"cancel {name}"] = lambda k=key: desk.cancel(k)  # type: ignore[misc]
+        calls[f"cancel {name}"] = lambda k=key: desk.cancel(k)  # type: ignore[misc]  # a default has no type
     waiting = OrderKey(symbol=symbol, client_id=encoded, venue_order_id="123", waiting=True)
     calls["cancel a waiting stop"] = lambda: desk.cancel(waiting)
     calls["cancel many"] = lambda: desk.cancel_many(symbol, ["123", "124"])

@@ -87,7 +87,14 @@ def is_of(row: Mapping[str, Any], profile: Profile) -> bool:
 def exchange(profile: Profile, native_ids: Iterable[str] = ()) -> Any:
     """Make the venue's ccxt object, with the markets that a payload names."""
     ex: Any = getattr(ccxt.pro, profile.ccxt_id)(
-        {"number": str, "apiKey": "k", "secret": "s", "password": "p", "options": profile.options}
+        {
+            "number": str,
+            "apiKey": "k",
+            "secret": "s",
+            "password": "p",
+            "options": profile.options,
+            "timeout_on_exit": 0,  # it waits for connections to end, here are none
+        }
     )
     found: dict[str, Any] = {}
     for native in ("BTCUSDT", "BTC-USDT", "BTC_USDT", "XBTUSDTM", *native_ids):

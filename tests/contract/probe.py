@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,6 +20,17 @@ _PATIENCE_SECS = 5.0  # a call that waits for something else than the network is
 NOW_MS = 1_790_000_000_000
 _SPOT = {"BITGET": "BTCUSDT", "KUCOIN": "BTC-USDT", "GATE": "BTC_USDT"}
 _LINEAR = {"BITGET": "BTCUSDT", "KUCOIN": "XBTUSDTM", "GATE": "BTC_USDT"}
+
+_COMMON: Mapping[str, object] = {
+    "base": "BTC",
+    "quote": "USDT",
+    "baseId": "BTC",
+    "quoteId": "USDT",
+    "active": True,
+    "taker": "0.0006",
+    "maker": "0.0002",
+    "info": {"quoteIncrement": "0.000001"},
+}
 
 type Request = dict[str, object]
 
@@ -41,6 +52,7 @@ class Probe:
                 "uid": "123",
                 "number": str,
                 "enableRateLimit": False,
+                "timeout_on_exit": 0,  # it waits for connections to end, here are none
                 "options": dict(profile.options),
             }
         )
@@ -154,20 +166,10 @@ def _currency(code: str) -> dict[str, object]:
 def _market(ex: Any, profile: Profile) -> Any:
     spot = profile.product is Product.SPOT
     known = profile.venue.split("_")[0]
-    common = {
-        "base": "BTC",
-        "quote": "USDT",
-        "baseId": "BTC",
-        "quoteId": "USDT",
-        "active": True,
-        "taker": "0.0006",
-        "maker": "0.0002",
-        "info": {"quoteIncrement": "0.000001"},
-    }
     if spot:
         return ex.safe_market_structure(
             {
-                **common,
+                **_COMMON,
                 "id": _SPOT[known],
                 "symbol": "BTC/USDT",
                 "type": "spot",
@@ -179,7 +181,7 @@ def _market(ex: Any, profile: Profile) -> Any:
     lots = "0.001" if known == "BITGET" else "1"
     return ex.safe_market_structure(
         {
-            **common,
+            **_COMMON,
             "id": _LINEAR[known],
             "symbol": "BTC/USDT:USDT",
             "settle": "USDT",

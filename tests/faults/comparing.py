@@ -68,6 +68,11 @@ class Lens:
 
     decode: Callable[[str], str | None]  # a venue's client id -> the engine's
     money: Callable[[Decimal, str], Decimal]  # rounds as the engine's money does
+    keeps_id: bool = False  # the venue shows a fired order under its trigger order's id
+
+    def shown_id(self, order: Order) -> str:
+        """Tell the id under which the venue shows an order."""
+        return order.fired_from or order.order_id if self.keeps_id else order.order_id
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,7 +122,7 @@ def _order_differences(
     own, foreign = _chains(ours, venue, lens)
     for client_order_id, order in ours.items():
         chain = own.get(client_order_id, _Chain())
-        yield from _of_ours(_with_surplus(order, chain, others), chain, lens)
+        yield from _of_ours(_with_surplus(order, chain, others, lens), chain, lens)
     for root, chain in foreign.items():
         ids = [leg.order_id for leg in chain.legs]
         known = [others.pop(each) for each in ids if each in others]
@@ -125,21 +130,32 @@ def _order_differences(
             if chain.fills or chain.live:
                 yield f"order {root} of somebody else: the engine does not know it: {chain}"
         elif len(known) > 1:
-            yield f"order {root} of somebody else: known {len(known)} times"
+            yield from _of_parts(known, chain, lens)
         else:
             yield from _of_chain(known[0], chain, lens)
     for left in others.values():
         yield f"{left.client_order_id}: not of ours, and not at the exchange ({left.status})"
 
 
-def _with_surplus(order: EngineOrder, chain: _Chain, others: dict[str, EngineOrder]) -> EngineOrder:
+def _of_parts(known: Sequence[EngineOrder], chain: _Chain, lens: Lens) -> Iterator[str]:
+    """Compare a trigger order of somebody else and what it became, where no venue links them."""
+    if not chain.live and (still := [each for each in known if is_open(each.status)]):
+        yield f"{still[0].client_order_id}: {still[0].status}, and is over: {chain}"
+    fills = tuple(fill for each in known for fill in each.fills)
+    yield from _fill_differences(replace(known[0], fills=fills), chain.fills, lens)
+
+
+def _with_surplus(
+    order: EngineOrder, chain: _Chain, others: dict[str, EngineOrder], lens: Lens
+) -> EngineOrder:
     """Count to an order what it filled above its quantity, which the engine has beside it.
 
     That may be only where both a stop and the one that was to replace it fired.
     """
     if order.status != "FILLED" or sum(bool(leg.filled) for leg in chain.legs) < 2:
         return order
-    names = (f"{fill.order_id}-{fill.trade_id}" for fill in chain.fills)
+    shown = {leg.order_id: lens.shown_id(leg) for leg in chain.legs}
+    names = (f"{shown[fill.order_id]}-{fill.trade_id}" for fill in chain.fills)
     beside = [others.pop(name) for name in names if name in others]
     filled = order.filled + sum((each.filled for each in beside), Decimal(0))
     fills = order.fills + tuple(fill for each in beside for fill in each.fills)
@@ -195,7 +211,7 @@ def _of_chain(order: EngineOrder, chain: _Chain, lens: Lens) -> Iterator[str]:
         yield f"{name}: {order.status}, should be {'/'.join(sorted(wanted))}: {where}"
     if order.filled != chain.filled:
         yield f"{name}: filled {order.filled}, should be {chain.filled}: {where}"
-    yield from _terms(order, chain)
+    yield from _terms(order, chain, lens)
     yield from _fill_differences(order, chain.fills, lens)
 
 
@@ -206,13 +222,16 @@ def _expected_status(order: EngineOrder, chain: _Chain) -> frozenset[str]:
         fired = order.is_limit_trigger and chain.has_fired
         return frozenset({"TRIGGERED" if fired else "ACCEPTED"})
     if any(leg.status is Status.FILLED for leg in chain.legs):
-        return frozenset({"FILLED"})
+        # What the venue cut after its fills were told cannot fill any more, and is not full
+        may_be_cut = order.reduce_only or len(chain.legs) > 1
+        is_cut = may_be_cut and order.filled == chain.filled < order.quantity
+        return frozenset({"CANCELED"} if is_cut else {"FILLED"})
     if any(leg.status is Status.FAILED for leg in chain.legs):
         return frozenset({"REJECTED", "CANCELED"})
     return frozenset({"CANCELED"})
 
 
-def _terms(order: EngineOrder, chain: _Chain) -> Iterator[str]:
+def _terms(order: EngineOrder, chain: _Chain, lens: Lens) -> Iterator[str]:
     """Compare what may still fill; of an order that is over only the sum matters."""
     name = order.client_order_id
     if not chain.live:
@@ -220,8 +239,8 @@ def _terms(order: EngineOrder, chain: _Chain) -> Iterator[str]:
             yield f"{name}: FILLED {order.filled} of {order.quantity}"
         return
     leg = chain.live[-1]
-    if order.venue_order_ids[-1:] != (leg.order_id,):
-        yield f"{name}: is order {order.venue_order_ids[-1:]}, should be {leg.order_id}"
+    if order.venue_order_ids[-1:] != (lens.shown_id(leg),):
+        yield f"{name}: is order {order.venue_order_ids[-1:]}, should be {lens.shown_id(leg)}"
     earlier = sum((each.filled for each in chain.legs if each is not leg), Decimal(0))
     quantity = (leg.quantity or Decimal(0)) + earlier
     if order.quantity != quantity:

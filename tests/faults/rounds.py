@@ -106,7 +106,12 @@ class _Table:
         by_base = {each.base: each for each in listed if each.product is self._product}
         self._listings = tuple(by_base[base] for base in _BASES)
         self._ledger = Ledger(self._product)
-        self._lens = Lens(decode=codec(self._row.codec).decode, money=rounded)
+        stops = self._row.stops
+        self._lens = Lens(
+            decode=codec(self._row.codec).decode,
+            money=rounded,
+            keeps_id=stops is not None and stops.keeps_id,
+        )
         self._done: set[str] = set()  # ids of the engine's orders of earlier schedules
         self._sight = Sight()
         self._requests = 0

@@ -1,6 +1,6 @@
 """The engine's side of an account: orders, events, balances, reports, each of them checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -121,9 +121,12 @@ class Account:
         self._insist(commission.as_decimal().is_finite(), f"fill {named} cost {commission}")
         self.events.append(("filled", named[0]))
 
-    def _handle_report(self, report: OrderStatusReport | FillReport) -> None:
-        self._engine.take(report)
-        if isinstance(report, OrderStatusReport):
+    def _handle_report(
+        self, report: OrderStatusReport | FillReport, fills: Sequence[FillReport] = ()
+    ) -> None:
+        for each in (report, *fills):
+            self._engine.take(each)
+        if isinstance(report, OrderStatusReport) and not fills:
             venue_id = report.venue_order_id.value
             own = report.client_order_id
             self.reported.append((venue_id if own is None else own.value, venue_id))

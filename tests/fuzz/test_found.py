@@ -8,10 +8,11 @@ import pytest
 from ccxt_nt.account import Wallet
 from ccxt_nt.bars import BarKeeper
 from ccxt_nt.guard import is_absurd
-from ccxt_nt.parsing import Unreadable, balance_rows
+from ccxt_nt.parsing import Unreadable, balance_rows, fill_row
 from ccxt_nt.parsing_fields import decimal, identifier
 from ccxt_nt.tape import Tape
 from ccxt_nt.values import BalanceRow, BarRow, Product, Side, TradeRow
+from ccxt_nt.venues_gate import GATE_SPOT
 from tests.fuzz.proofs import prove
 from tests.fuzz.rig import Rig
 from tests.fuzz.warp import StalledError, run
@@ -157,6 +158,23 @@ def test_what_is_no_plain_number_is_refused_in_a_sentence(text: str) -> None:
 def test_an_id_that_would_change_a_path_is_refused(text: str) -> None:
     with pytest.raises(Unreadable, match="id must be an id"):
         identifier({"id": text}, "id")
+
+
+def test_a_number_that_only_ccxt_made_is_no_fill() -> None:
+    raw = {"id": "8", "amount": "1.2.3", "price": "60000"}
+    fill = {
+        "info": raw,
+        "symbol": "BTC/USDT",
+        "id": "8",
+        "order": "9",
+        "side": "buy",
+        "price": "60000",
+        "amount": "0.123",  # as ccxt reads 1.2.3
+        "timestamp": 1_786_542_400_000,
+    }
+    with pytest.raises(Unreadable, match="amount must be a number that the venue wrote"):
+        fill_row(fill, GATE_SPOT)
+    assert fill_row({**fill, "info": {**raw, "amount": "0.1230"}}, GATE_SPOT).quantity
 
 
 def test_a_loop_on_which_nothing_will_happen_says_so() -> None:

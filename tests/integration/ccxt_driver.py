@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -133,6 +134,15 @@ class Remote:
         """Wait for any of some events of an order, unless one was heard already."""
         if not set(self.events(order)) & set(events):
             self.expect(lambda line: line.get("order") == order and line.get("event") in events)
+
+    def silent(self, events: tuple[str, ...], order: str, *, secs: float) -> None:
+        """Hold that none of some events of an order was heard, nor comes for a while."""
+        deadline = time.monotonic() + secs
+        while (left := deadline - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                self._parse(self._lines.get(timeout=left) or "")
+        told = set(self.events(order)) & set(events)
+        assert not told, f"{told} came of {order}"
 
     def until[T](self, read: Callable[[], T], wanted: T) -> None:
         """Wait until something outside of the node is so."""

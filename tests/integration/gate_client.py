@@ -145,6 +145,7 @@ async def client(venue: LocalVenue, product: str, **settings: Any) -> AsyncItera
             "secret": venue.keys.secret,
             "uid": USER,
             "enableRateLimit": False,
+            "timeout_on_exit": 0,  # it waits for encrypted connections to end, here are none
             "options": {
                 "defaultType": product,
                 "unifiedAccount": False,

@@ -46,6 +46,7 @@ def play(
     *,
     before_close_secs: float = SHORT_SECS,
     changed: Callable[[Profile], Profile] = quick,
+    days_ago: int = 1,
 ) -> None:
     async def run() -> None:
         async with booth(venue, product, changed=changed) as made:
@@ -54,8 +55,8 @@ def play(
             await sync(made)
             await scene(made)
 
-    # A day ago, so that no turn of it is in what ccxt takes for the future
-    start_ms = int(time() * 1000) // MINUTE_MS * MINUTE_MS - 24 * 60 * MINUTE_MS
+    # Days ago, so that no turn of it is in what ccxt takes for the future
+    start_ms = int(time() * 1000) // MINUTE_MS * MINUTE_MS - days_ago * 24 * 60 * MINUTE_MS
     with LocalVenue(dialect, clock=VenueClock(start_ms=start_ms)) as venue:
         asyncio.run(run())
 
@@ -285,6 +286,11 @@ def test_history_comes_page_by_page_each_bar_once_and_only_closed_ones(
         assert [row.open_ns // 1_000_000 for row in found] == [each.open_ms for each in truth]
         assert [row.volume for row in found] == [each.volume for each in truth]
         assert await ask(limit=4) == found[-4:]
+        assert await ask(limit=18) == found[-18:]
+        assert await ask(start_ns=first, limit=9) == found[:9]
+        before = len(made.venue.requests)
+        assert (await ask(limit=50_000_000))[-25:] == found[-25:]  # more than there ever was
+        assert len(made.venue.requests) - before < 20
         middle = found[10].open_ns
         assert await ask(start_ns=first, end_ns=middle) == found[:10]
 
@@ -292,6 +298,34 @@ def test_history_comes_page_by_page_each_bar_once_and_only_closed_ones(
         return replace(quick(row), paging=replace(row.paging, bars=7))
 
     play(dialect, product, scene, before_close_secs=30.0, changed=few)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_week_that_runs_is_not_history_and_one_that_ended_is(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        day_ms, week_ns = 24 * 60 * MINUTE_MS, 7 * 24 * 60 * MINUTE_MS * 1_000_000
+
+        def days(exchange: Exchange) -> None:
+            for _ in range(16):
+                exchange.tick(made.market.symbol, Decimal(50_000), LOT[Product.LINEAR], Side.BUY)
+                exchange.clock.turn(day_ms)
+                exchange.roll()
+
+        await made.call(days)
+        await sync(made)
+        history, now_ns = History(made.station), made.station.venue_ns
+        name = made.station.line.profile.timeframes.get("1w", "1w")
+        rows = await history.bars(
+            made.market, name, week_ns, start_ns=None, end_ns=None, limit=None
+        )
+        assert rows
+        assert all(row.open_ns + week_ns <= now_ns for row in rows)
+        again = await history.bars(
+            made.market, name, week_ns, start_ns=rows[0].open_ns, end_ns=None, limit=None
+        )
+        assert again == rows
+
+    play(dialect, Product.LINEAR, scene, days_ago=20)
 
 
 @pytest.mark.parametrize(("dialect", "product"), BOTH)

@@ -154,7 +154,16 @@ def test_a_refusal_is_a_refusal(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_too_many_requests_let_the_line_rest(dialect: str) -> None:
+def test_too_many_requests_are_told_from_other_refusals(dialect: str) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        venue.faults.add(Fault(kind=FaultKind.STATUS_429, where="read"))
+        with pytest.raises(Throttled):
+            await line.ask("fetch_balance")
+
+    play(dialect, scene)
+
+
+def test_too_many_requests_let_the_line_rest() -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
         venue.faults.add(Fault(kind=FaultKind.STATUS_429, where="read"))
         with pytest.raises(Throttled):
@@ -163,7 +172,7 @@ def test_too_many_requests_let_the_line_rest(dialect: str) -> None:
         await line.ask("fetch_balance")
         assert monotonic() - began >= 0.9
 
-    play(dialect, scene)
+    play("bitget", scene)
 
 
 def test_a_request_that_never_left_the_queue_is_told_from_one_that_did() -> None:

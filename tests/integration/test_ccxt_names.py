@@ -22,7 +22,7 @@ DUMMY_KEYS = {
     "DYDX_WALLET_ADDRESS": "dydx1qqqq",
     "HYPERLIQUID_PK": "0x" + "1" * 64,
 }
-# Every request of the started node ends at a closed port of this machine
+# Every request of the started node ends at a closed local port
 NOWHERE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
 START = """
 import sys
@@ -42,18 +42,26 @@ except RuntimeError as e:
 """
 
 
-@pytest.mark.parametrize("venue", sorted(NATIVES))
-def test_a_venue_of_the_engine_gets_the_engines_own_clients_which_start(venue: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", START, venue],
-        env=os.environ | DUMMY_KEYS | NOWHERE,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout.startswith("built\nended: "), done.stderr
-    assert "timeout" in done.stdout
+def test_a_venue_of_the_engine_gets_the_engines_own_clients_which_start() -> None:
+    nodes = {
+        venue: subprocess.Popen(
+            [sys.executable, "-c", START, venue],
+            env=os.environ | DUMMY_KEYS | NOWHERE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for venue in NATIVES
+    }
+    try:
+        for venue, node in nodes.items():
+            said, noise = node.communicate(timeout=60)
+            assert said.startswith("built\nended: "), f"{venue}: {noise}"
+            assert "timeout" in said, venue
+    finally:
+        for node in nodes.values():
+            node.kill()
+            node.communicate()
 
 
 def test_a_name_may_be_written_in_any_case() -> None:

@@ -1,40 +1,25 @@
 """Unmodified ccxt.pro.bitget against the local exchange over real sockets: orders and plans."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any  # ccxt has no types
 
 import ccxt
 import pytest
 
-from tests.venue.clients import ccxt_client, run, until
-from tests.venue.exchange import Exchange
+from tests.integration.bitget_client import BOTH, PERP, SPOT, opened, priced_venue, tick
+from tests.venue.clients import run, until
 from tests.venue.local import LocalVenue
-from tests.venue.model import PublicTrade, Side, Status
+from tests.venue.model import Status
 
-SPOT, PERP = "BTC/USDT", "BTC/USDT:USDT"
-BOTH = pytest.mark.parametrize("symbol", [SPOT, PERP])
-OPTIONS = {"uta": False}
 FILL_PRICE = {"triggerType": "fill_price"}
 
 
 @pytest.fixture
 def venue() -> Iterator[LocalVenue]:
-    prices = dict.fromkeys((SPOT, PERP), Decimal(50_000))
-    with LocalVenue("bitget", prices=prices) as running:
+    with priced_venue() as running:
         yield running
-
-
-@asynccontextmanager
-async def opened(venue: LocalVenue, **config: Any) -> AsyncIterator[Any]:
-    async with ccxt_client(venue, "bitget", options=OPTIONS, **config) as client:
-        yield client
-
-
-def tick(symbol: str, price: str, quantity: str = "0.5") -> Callable[[Exchange], PublicTrade]:
-    return lambda x: x.tick(symbol, Decimal(price), Decimal(quantity), Side.BUY)
 
 
 async def acknowledged(venue: LocalVenue, count: int) -> None:

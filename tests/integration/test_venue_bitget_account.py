@@ -1,41 +1,24 @@
 """Unmodified ccxt.pro.bitget against the local exchange over real sockets: refusals, accounts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any  # ccxt has no types
 
 import ccxt
 import pytest
 
+from tests.integration.bitget_client import BOTH, PERP, SPOT, opened, priced_venue
 from tests.venue.clients import ccxt_client, run
 from tests.venue.clock import VenueClock
-from tests.venue.exchange import Exchange
 from tests.venue.local import LocalVenue
-from tests.venue.model import Product, PublicTrade, Side
+from tests.venue.model import Product
 from tests.venue.wire import Keys
-
-SPOT, PERP = "BTC/USDT", "BTC/USDT:USDT"
-BOTH = pytest.mark.parametrize("symbol", [SPOT, PERP])
-OPTIONS = {"uta": False}
 
 
 @pytest.fixture
 def venue() -> Iterator[LocalVenue]:
-    prices = dict.fromkeys((SPOT, PERP), Decimal(50_000))
-    with LocalVenue("bitget", prices=prices) as running:
+    with priced_venue() as running:
         yield running
-
-
-@asynccontextmanager
-async def opened(venue: LocalVenue, **config: Any) -> AsyncIterator[Any]:
-    async with ccxt_client(venue, "bitget", options=OPTIONS, **config) as client:
-        yield client
-
-
-def tick(symbol: str, price: str, quantity: str = "0.5") -> Callable[[Exchange], PublicTrade]:
-    return lambda x: x.tick(symbol, Decimal(price), Decimal(quantity), Side.BUY)
 
 
 # ---- what is refused ----

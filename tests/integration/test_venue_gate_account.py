@@ -18,9 +18,9 @@ from tests.integration.gate_client import (
     priced_venue,
     tick,
 )
+from tests.venue.calls import RateLimit
 from tests.venue.local import LocalVenue
 from tests.venue.model import Side
-from tests.venue.server import RateLimit
 
 
 @pytest.fixture

@@ -222,6 +222,7 @@ def test_fills_come_in_pages_and_windows(venue: LocalVenue, it: Trade) -> None:
             ccxt_one, symbol = one.exchange, it.symbol
             for _ in range(5):
                 await ccxt_one.create_order(symbol, "market", "sell", it.part)
+                venue.call(lambda exchange: exchange.clock.turn(10))  # ccxt sorts by the time alone
             everything = await ccxt_one.fetch_my_trades(symbol)
             assert len(everything) == 5
             ids = [fill["id"] for fill in everything]

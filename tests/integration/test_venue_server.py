@@ -94,8 +94,7 @@ def test_a_delayed_order_is_accepted_after_the_client_gave_up(venue: LocalVenue)
     async def check() -> None:
         assert await placed(venue, timeout=200) == (None, ccxt.RequestTimeout)
         assert venue.call(lambda x: x.truth.accepted["once"]) == 0
-        accepted = lambda: venue.call(lambda x: x.truth.accepted["once"] == 1)  # noqa: E731
-        await until(accepted, what="the order")
+        await until(lambda: venue.call(lambda x: x.truth.accepted["once"] == 1), what="the order")
 
     run(check())
 

@@ -191,3 +191,35 @@ def test_rows_of_another_moment_are_sorted_before_they_are_told() -> None:
 def test_an_interval_of_nonsense_is_refused(interval_ns: int, confirm_ns: int) -> None:
     with pytest.raises(ValueError, match=r"was (0|-1)"):
         BarKeeper(interval_ns=interval_ns, confirm_ns=confirm_ns, now_ns=0)
+
+
+@pytest.mark.parametrize("began_on", range(7))
+@pytest.mark.parametrize("opens_on", [0, 3])
+def test_a_week_is_told_at_its_end_wherever_it_begins(began_on: int, opens_on: int) -> None:
+    # Some venues open weeks on Mondays, some on the weekday of the epoch
+    day = 1440 * MINUTE
+    week, monday = 7 * day, 4 * day + 2_800 * 7 * day
+    opening = monday + opens_on * day
+    now = monday + 7 * day + began_on * day + day // 2
+    weeks = [
+        BarRow(
+            symbol="BTC/USDT",
+            open_ns=opening + number * week,
+            open=Decimal(1),
+            high=Decimal(1),
+            low=Decimal(1),
+            close=Decimal(1),
+            volume=Decimal(1),
+        )
+        for number in range(5)
+    ]
+    kept = BarKeeper(interval_ns=week, confirm_ns=SECOND, now_ns=now, trusts_stream=False)
+    told: list[tuple[int, int]] = []
+    end = now + 2 * week
+    while kept.ask_ns < end:
+        now = kept.ask_ns
+        listed = [row for row in weeks if row.open_ns <= now]
+        told += [(row.open_ns, now) for row in kept.asked(listed, now_ns=now)]
+    closing = [row for row in weeks if end - 2 * week < row.open_ns + week < end]
+    assert [open_ns for open_ns, _ in told] == [row.open_ns for row in closing]
+    assert all(at == open_ns + week + SECOND for open_ns, at in told)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ccxt_nt.ids import CODECS, Codec, PackingCodec
 
 _TAG = st.from_regex(r"[0-9A-Za-z]{3}", fullmatch=True)
-_MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2199, 1, 1))  # noqa: DTZ001
+_FIRST, _LAST = datetime(1970, 1, 1), datetime(2199, 1, 1)  # noqa: DTZ001 - hypothesis' own way
+_MOMENTS = st.datetimes(min_value=_FIRST, max_value=_LAST)
 _CODECS = st.sampled_from([CODECS[name] for name in sorted(CODECS)])
 
 

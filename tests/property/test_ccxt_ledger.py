@@ -1,6 +1,5 @@
 """Laws of the fill ledger: the order in which facts arrive, and how often, changes nothing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -49,8 +48,7 @@ def row(order_id: str = "V1", **changes: object) -> OrderRow:
         created_ns=_START_NS,
         updated_ns=_START_NS,
     )
-    # Any mix of fields: the type checker cannot see which
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)  # type: ignore[arg-type]  # any mix of fields
 
 
 def fill(
@@ -225,7 +223,9 @@ def test_the_richer_telling_of_a_fill_stays(facts: list[Fact]) -> None:
 
 @given(histories(), st.data())
 def test_somebody_elses_order_never_becomes_ours(facts: list[Fact], data: st.DataObject) -> None:
-    rename: Callable[[str], str] = lambda i: f"X{i}"  # noqa: E731
+    def rename(order_id: str) -> str:
+        return f"X{order_id}"
+
     theirs: list[Fact] = []
     for fact in facts:
         if isinstance(fact, OrderRow):

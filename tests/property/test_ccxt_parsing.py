@@ -121,7 +121,8 @@ _TRADE: dict[str, Any] = {
     "side": "sell",
 }
 _TRADE |= {"timestamp": _MS, "order": "V1", "takerOrMaker": "maker", "info": {}}
-_FILL = {**_TRADE, "fee": {"cost": "-0.01", "currency": "USDT"}, "info": {"text": "t-O-1"}}
+_RAW_FILL = {"text": "t-O-1", "price": _TRADE["price"], "amount": _TRADE["amount"]}
+_FILL = {**_TRADE, "fee": {"cost": "-0.01", "currency": "USDT"}, "info": _RAW_FILL}
 _BOOK = {
     "symbol": "BTC/USDT",
     "bids": [[99.5, 1.0], [99.0, 2.0]],

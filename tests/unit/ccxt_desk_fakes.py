@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ccxt_nt.errors import Missing
-from ccxt_nt.errors import Unknown
+from ccxt_nt.errors import Missing, Unknown
 from ccxt_nt.lanes import Urgency
 from ccxt_nt.values import FillRow, Force, OrderKind, OrderRow, OrderStatus, Side, Ticket
 

@@ -9,7 +9,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -28,6 +28,7 @@ from ccxt_nt.feeds_bars import read_bar
 from ccxt_nt.feeds_market import TradeFeed
 from ccxt_nt.health import HealthBoard
 from ccxt_nt.history import History
+from ccxt_nt.profiles import Budget
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.settings import Settings
 from ccxt_nt.values import OrderKind, Product, Side, Ticket
@@ -169,6 +170,7 @@ async def at(expected: Expected, *, now_ns: int) -> AsyncIterator[Place]:
         allow_untested=True,
     )
     row = profile(expected.venue, Product.SPOT, allow_untested=True)
+    row = replace(row, budget=Budget(data_per_sec=1_000, orders_per_sec=1_000))  # for a replay
     notes: list[str] = []
     line = Line(row, settings, role=Role.DATA, log=notes.append)
     try:
@@ -250,7 +252,7 @@ def test_its_pushed_trades_and_bars_are_read_exactly(expected: Expected) -> None
             told = {(t.trade_id.value, str(t.price), str(t.size.as_decimal())) for t in trades}
             assert told == {_padded(each, instrument) for each in expected.pushed_trades}
             async with asyncio.timeout(_PATIENCE_SECS):
-                bars = await desk.line.watch("watch_ohlcv", market.symbol, "1m")
+                bars = await desk.line.next_value("watch_ohlcv", market.symbol, "1m")
             bar_type = BarType.from_str(f"{instrument.id}-1-MINUTE-LAST-EXTERNAL")
             row = read_bar(bars[-1], market)
             assert _bar_of(row, bar_type, instrument) == expected.pushed_bar

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -31,6 +31,7 @@ class Counter:
     listings: list[Answer] = field(default_factory=lambda: [Listing(rows=())])
     fills: list[Answer] = field(default_factory=lambda: [()])
     asked: list[str] = field(default_factory=list)
+    since_ms: int | None = None
 
     def _next(self, name: str, answers: list[Answer]) -> Answer:
         self.asked.append(name)
@@ -47,7 +48,10 @@ class Counter:
         found: Listing = self._next("open", self.listings)
         return found
 
-    async def recent_fills(self, symbol: str) -> tuple[FillRow, ...]:
+    async def recent_fills(
+        self, symbol: str, *, since_ms: int | None = None
+    ) -> tuple[FillRow, ...]:
+        self.since_ms = since_ms
         found: tuple[FillRow, ...] = self._next("fills", self.fills)
         return found
 
@@ -106,6 +110,15 @@ def test_a_list_that_may_hide_the_order_proves_nothing() -> None:
 def test_an_order_that_only_its_fills_tell_of_has_traded() -> None:
     counter = Counter(fills=[(fill(), fill("t2", client_order_id="another"))])
     assert ask(counter)[0] == Traded(fills=(fill(),))
+
+
+def test_fills_are_looked_for_as_far_back_as_the_order_was_sent() -> None:
+    counter = Counter()
+    clock = TurnedClock()
+    resolver = Resolver(counter, secs=clock.secs, sleep=clock.sleep, rng=Random(1))
+    key = replace(KEY, since_ms=7)
+    asyncio.run(resolver.outcome(lambda: key, sent=clock.now, patience=PATIENCE))
+    assert counter.since_ms == 7  # an outage may have lasted longer than "recent"
 
 
 def test_the_asking_ends_when_a_stream_tells() -> None:

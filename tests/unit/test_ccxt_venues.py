@@ -48,7 +48,6 @@ def test_a_row_asks_for_every_credential_that_ccxt_wants(row: Profile) -> None:
 def test_stops_and_kinds_agree(row: Profile) -> None:
     assert row.stops is not None
     assert {kind for kind in row.kinds if kind.is_trigger} == row.stops.kinds
-    assert not row.stops.keeps_id or not row.stops.fired_id_keys
     assert row.stops.amend is not Amend.NONE
 
 

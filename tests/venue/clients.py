@@ -24,6 +24,7 @@ async def ccxt_client(
             "secret": venue.keys.secret,
             "password": venue.keys.passphrase,
             "enableRateLimit": False,
+            "timeout_on_exit": 0,  # it waits for encrypted connections to end, here are none
             "options": dict(options or {}),
             **config,
         }

@@ -114,8 +114,6 @@ class Exchange:
                 self._settle(symbol, marks, marks.funding, on_time=True)
         self._announcer.deliver()
 
-    quiet = roll
-
     def book(self, symbol: str) -> Book:
         """Show the visible book, the client's own orders included."""
         return self._pit(symbol).book(self._floor.now())

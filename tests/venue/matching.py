@@ -191,10 +191,8 @@ class Matcher:
         maker: bool,
         is_last: bool = False,
     ) -> None:
-        listing, now = pit.listing, self._floor.now()
-        fee, coin = self._accounts.settle(
-            listing, order.ask.side, quantity, price, maker=maker, ts_ms=now
-        )
+        listing, side, now = pit.listing, order.ask.side, self._floor.now()
+        fee, coin = self._accounts.settle(listing, side, quantity, price, maker=maker, ts_ms=now)
         order.filled += quantity
         order.cost += quantity * listing.contract_size * price
         order.fees[coin] = order.fees.get(coin, ZERO) + fee
@@ -211,7 +209,7 @@ class Matcher:
                 order_id=order.order_id,
                 client_id=order.ask.client_id,
                 symbol=listing.symbol,
-                side=order.ask.side,
+                side=side,
                 price=price,
                 quantity=quantity,
                 maker=maker,
@@ -220,10 +218,14 @@ class Matcher:
                 ts_ms=now,
             ),
         )
-        if listing.product is Product.PERP:
-            self._accounts.tell_position(listing.symbol)
+        self._tell_account(pit)
+
+    def _tell_account(self, pit: Pit) -> None:
+        """Announce what a fill made of position and wallets."""
+        if pit.listing.product is Product.PERP:
+            self._accounts.tell_position(pit.listing.symbol)
             self._enforce_reduce_only(pit)
-        self._accounts.tell(listing)
+        self._accounts.tell(pit.listing)
 
     def _enforce_reduce_only(self, pit: Pit) -> None:
         """Shrink resting reduce-only orders to the position, or cancel them where it is gone."""

@@ -35,11 +35,6 @@ class Pit:
 
     # ---- the client's orders ----
 
-    @property
-    def has_orders(self) -> bool:
-        """Say whether the client has anything resting or waiting here."""
-        return any(self._resting.values()) or any(self._waiting.values())
-
     def rest(self, order: Order) -> None:
         """Queue an open limit order behind those of the same price."""
         assert order.price is not None
@@ -109,10 +104,6 @@ class Pit:
             yield ticks, lots, None
         for key, _, order in own:
             yield abs(key), int(order.left / lot), order
-
-    def best_opposite(self, side: Side) -> int | None:
-        """Tell the first price that a taker on `side` meets."""
-        return next((ticks for ticks, _, _ in self.opposite(side)), None)
 
     def book(self, now_ms: int) -> Book:
         """Show the whole visible book."""
