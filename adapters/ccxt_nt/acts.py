@@ -241,7 +241,7 @@ class Acts:
 
     def _changed(self, case: Case, key: OrderKey, new_id: str, change: Change) -> None:
         if key.venue_order_id is not None and new_id != key.venue_order_id:
-            self._cases.follow(case, key.venue_order_id, new_id)
+            self._cases.follow(case, key.venue_order_id, new_id, waits=key.waiting)
         terms = replace(
             case.ticket,
             quantity=change.quantity,

@@ -1,7 +1,7 @@
 """One order between the engine and the venue, and what can be read from what is known of it."""
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ class Awaited:
     client_id: str  # the replacement's, as the venue has it
     old_id: str  # of the leg that it is to replace
     terms: Ticket  # of the whole order then
+    waits: bool = False  # sent as a trigger order
 
     def is_told_by(self, leg: Leg) -> bool:
         """Say whether a leg is the replacement."""
@@ -50,10 +51,10 @@ class Case:
     changed_at: float = 0.0  # when the engine was last told of new terms
     over_at: float | None = None  # when it was first seen to be over
     generation: int = 0  # how often it was replaced at the venue
-    replacements: set[str] = field(default_factory=set)  # ids of legs that we sent for others
+    replacements: set[str] = field(default_factory=set)  # ids of trigger orders sent for others
     awaited: Awaited | None = None  # a replacement that the venue may have by now
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one command at a time
-    fee_due: dict[str, float] = field(default_factory=dict)  # trade id -> when patience ends
+    fill_due: dict[str, float] = field(default_factory=dict)  # trade id -> when patience ends
     waiters: list[asyncio.Event] = field(default_factory=list)
 
     @property
@@ -132,16 +133,16 @@ def is_sure(case: Case) -> bool:
     )
 
 
-def held_fills(case: Case, *, now: float, patience_secs: float) -> list[str]:
-    """List the fills that wait for their fee, for as long as patience lasts."""
+def held_fills(
+    case: Case, *, now: float, patience_secs: float, is_ready: Callable[[FillRow], bool]
+) -> list[str]:
+    """List the fills that wait for their fee, or for what they reduce, while patience lasts."""
     held = []
     for fill in case.ledger.fills:
-        if fill.fee is not None or fill.trade_id in case.told.fills:
-            case.fee_due.pop(fill.trade_id, None)
-        elif now < case.fee_due.setdefault(fill.trade_id, now + patience_secs):
+        if fill.trade_id in case.told.fills or (fill.fee is not None and is_ready(fill)):
+            case.fill_due.pop(fill.trade_id, None)
+        elif now < case.fill_due.setdefault(fill.trade_id, now + patience_secs):
             held.append(fill.trade_id)
-        else:
-            case.fee_due.pop(fill.trade_id)
     return held
 
 

@@ -47,11 +47,13 @@ class Cases(Roster):
         rng: Random,
         check: Callable[[OrderRow | FillRow], None] = lambda row: None,
         pending: Callable[[str], bool] = lambda client_order_id: False,
+        can_reduce: Callable[[Case, FillRow], bool] = lambda case, fill: True,
         knows: Callable[[str], bool] = lambda symbol: True,
     ) -> None:
         super().__init__(profile, codec, rng=rng)
         self.knows = knows  # whether a symbol's orders are any business of ours
         self._pending = pending  # whether the engine waits for the answer to a command
+        self._can_reduce = can_reduce  # whether the engine knows of what a fill reduces
         self._check = check  # raises ValueError for what the engine can never be told
         self.news = 0  # counts whatever changed anything
         self.doors_open = False  # whether orders of others may be announced
@@ -85,12 +87,13 @@ class Cases(Roster):
         self._ledgers.acknowledge(case.client_order_id, venue_order_id)
         self._advance(case)
 
-    def follow(self, case: Case, venue_order_id: str, next_id: str) -> None:
+    def follow(self, case: Case, venue_order_id: str, next_id: str, *, waits: bool) -> None:
         """Note that an order has another id now."""
         if not case.ledger.is_external:
             self._ledgers.acknowledge(case.client_order_id, venue_order_id)
         self._ledgers.follow(venue_order_id, next_id)
-        case.replacements.add(next_id)
+        if waits:
+            case.replacements.add(next_id)
 
     def revert(self, case: Case, old_id: str, new_id: str) -> None:
         """Note that a replacement was taken back: the old order, or what it fired, is in force."""
@@ -277,7 +280,7 @@ class Cases(Roster):
         return wanted
 
     def _wants(self, case: Case) -> bool:
-        if case.ledger.missing or case.fee_due:
+        if case.ledger.missing or case.fill_due:
             return True
         return case.is_over and not case.told.closed and not is_sure(case)
 
@@ -301,7 +304,12 @@ class Cases(Roster):
         """Say all that is due."""
         if case.awaited is not None:
             self._look_for(case, case.awaited)
-        held = held_fills(case, now=self._secs(), patience_secs=FEE_PATIENCE_SECS)
+        held = held_fills(
+            case,
+            now=self._secs(),
+            patience_secs=FEE_PATIENCE_SECS,
+            is_ready=lambda fill: not case.ticket.reduce_only or self._can_reduce(case, fill),
+        )
         facts = replace(facts_of(case, self.past), pending=self._pending(case.client_order_id))
         for saying in due(facts, case.told, held=held):
             self.say(case, saying)
@@ -317,7 +325,7 @@ class Cases(Roster):
         """Note that the venue has the awaited replacement."""
         awaited, case.awaited = case.awaited, None
         if awaited is not None:
-            self.follow(case, awaited.old_id, venue_order_id)
+            self.follow(case, awaited.old_id, venue_order_id, waits=awaited.waits)
             self.update(case, awaited.terms)
 
     # ---- orders of others, and of the dead ----

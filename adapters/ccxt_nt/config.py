@@ -1,6 +1,6 @@
 """The engine's configs of a data and an execution client, with what a venue needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nautilus_trader.config import DataClientConfig, ExecutionClientConfig
 from nautilus_trader.live import InstrumentProviderConfig, RoutingConfig
@@ -21,7 +21,7 @@ class _VenueConfig:
         demo: bool = False,
         endpoint: str | None = None,
         allow_untested: bool = False,
-        instruments: tuple[str, ...] | None = None,
+        instruments: Sequence[str] | None = None,
         book_depth: int = 50,
         leverage: Mapping[str, int] | None = None,
         margin_mode: str | None = None,
@@ -32,12 +32,13 @@ class _VenueConfig:
         instrument_provider: InstrumentProviderConfig | None = None,  # read by __new__
         routing: RoutingConfig | None = None,  # read by __new__
     ) -> None:
+        told_leverage: object = {} if leverage is None else leverage
         if isinstance(instruments, str):
             told = f"instruments must be a list of names, was {instruments!r}"
             raise ValueError(told)  # noqa: TRY004 - like every other wrong setting
-        if leverage is not None and not isinstance(leverage, Mapping):
+        if not isinstance(told_leverage, Mapping):
             told = f"leverage must be a number for each instrument, was {leverage!r}"
-            raise ValueError(told)
+            raise ValueError(told)  # noqa: TRY004 - like every other wrong setting
         self.settings = Settings(
             venue=venue.upper(),
             product=product_of(product),

@@ -35,7 +35,7 @@ from ccxt_nt.desk import Change, is_protective
 from ccxt_nt.errors import Unknown, Unsupported
 from ccxt_nt.execution_parts import Parts, Tools
 from ccxt_nt.execution_start import Reporter
-from ccxt_nt.execution_tickets import decimal, ticket, told
+from ccxt_nt.execution_tickets import decimal, refuse_off_grid, ticket, told
 from ccxt_nt.health import HealthBoard
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.values import Health, Ticket
@@ -77,13 +77,14 @@ class ExecutionCommands(ExecutionClient):
         since_ms = self._tools.now_ms() - _OVERLAP_MS
         case = parts.cases.open(client_order_id.value, sent, told(sent), since_ms=since_ms)
         self.generate_order_submitted(order)
-        act = parts.acts.submit(case, ready=lambda: self._ready(sent.symbol))
+        act = parts.acts.submit(case, ready=lambda: self._ready(sent))
         parts.spawn(act, f"submit {client_order_id.value}")
 
-    async def _ready(self, symbol: str) -> None:
+    async def _ready(self, sent: Ticket) -> None:
         """Make sure of a symbol's terms and streams, before its first order is sent."""
-        await self._settle(symbol)
-        await self._parts.watching.cover(symbol)
+        await self._settle(sent.symbol)
+        await self._parts.watching.cover(sent.symbol)
+        self._refuse_blind(sent)  # its streams may not have been had, or others may be gone
 
     def _ticket(self, order: Any) -> Ticket:
         """Read an order; raises Unsupported or ValueError with the reason to deny it."""
@@ -91,9 +92,15 @@ class ExecutionCommands(ExecutionClient):
         client_id = self._parts.codec.encode(order.client_order_id.value)
         sent = ticket(order, symbol=market.symbol, client_id=client_id)
         self._parts.desk.check(sent)
+        lots = None if sent.quantity_in_quote else sent.quantity
+        refuse_off_grid(market, lots, sent.price, sent.trigger_price)
+        self._refuse_blind(sent)
+        return sent
+
+    def _refuse_blind(self, sent: Ticket) -> None:
+        """Raise Unsupported while the account is not seen, for all but protective orders."""
         if self.board.health is Health.BLIND and not is_protective(sent, self._parts.desk.profile):
             raise Unsupported(f"{_BLIND}: {'; '.join(self.board.report.reasons)}")
-        return sent
 
     # ---- change and cancel ----
 
@@ -108,17 +115,20 @@ class ExecutionCommands(ExecutionClient):
             price=decimal(command.price) or case.ticket.price,
             trigger_price=decimal(command.trigger_price) or case.ticket.trigger_price,
         )
-        if self.board.health is Health.BLIND and self._adds_risk(case.ticket, change):
-            reason = f"{_BLIND}: {'; '.join(self.board.report.reasons)}"
-            self._refuse_change(command, reason)
+        try:
+            market = self._provider.market(command.instrument_id)
+            refuse_off_grid(market, change.quantity, change.price, change.trigger_price)
+            if self._adds_risk(case.ticket, change):
+                self._refuse_blind(case.ticket)
+        except Unsupported as e:
+            self._refuse_change(command, str(e))
             return
         act = self._parts.acts.change(case, change)
         self._parts.spawn(act, f"change {command.client_order_id.value}")
 
-    def _adds_risk(self, sent: Ticket, change: Change) -> bool:
-        """Say whether an order that may open a position would get larger, or another price."""
-        if is_protective(sent, self._parts.desk.profile):
-            return False
+    @staticmethod
+    def _adds_risk(sent: Ticket, change: Change) -> bool:
+        """Say whether an order would get larger, or another price."""
         prices = (sent.price, sent.trigger_price)
         return change.quantity > sent.quantity or (change.price, change.trigger_price) != prices
 

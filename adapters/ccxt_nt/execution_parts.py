@@ -61,6 +61,7 @@ class Parts:
             say=self._say,
             announce=tools.scribe.announce,
             pending=tools.scribe.is_pending,
+            can_reduce=tools.scribe.can_reduce,
             on_ghost=lambda case: self.spawn(self.acts.cancel(case), f"bury {case.ticket.symbol}"),
             on_want=lambda: self.fetcher.want(),
             note=tools.note,

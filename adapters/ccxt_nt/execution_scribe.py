@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.live.clients import ExecutionClient
@@ -29,7 +30,7 @@ from ccxt_nt.story import (
     Triggered,
     Updated,
 )
-from ccxt_nt.values import FillRow, Force, OrderKind, OrderRow
+from ccxt_nt.values import FillRow, Force, OrderKind, OrderRow, Side
 from ccxt_nt.values import OrderStatus as VenueStatus
 
 # `Any` in this module: the engine's stubs have no common type of orders
@@ -85,6 +86,22 @@ class Scribe:
         order = self.order(client_order_id)
         waiting = (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_UPDATE)
         return order is not None and order.status in waiting
+
+    def can_reduce(self, case: Case, fill: FillRow) -> bool:
+        """Say whether the engine holds what a reduce-only fill takes away.
+
+        Of one that came before the fill that it undoes, the engine would move no position.
+        """
+        order = self.order(case.client_order_id)
+        if order is None:
+            return True
+        held = self._client.cache.positions_open(
+            instrument_id=order.instrument_id, strategy_id=order.strategy_id
+        )
+        sign = -1 if fill.side is Side.BUY else 1
+        against = [each for each in held if each.signed_qty * sign > 0]
+        size = sum((each.quantity.as_decimal() for each in against), Decimal(0))
+        return size >= fill.quantity
 
     def say(self, case: Case, saying: Saying) -> None:
         """Write one event."""

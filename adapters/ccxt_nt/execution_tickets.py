@@ -9,7 +9,7 @@ from nautilus_trader.model import ContingencyType, OrderSide, OrderType, TimeInF
 from ccxt_nt.errors import Unsupported
 from ccxt_nt.reports import FORCES, KINDS
 from ccxt_nt.story import Told
-from ccxt_nt.values import Force, OrderKind, Side, Ticket
+from ccxt_nt.values import Force, MarketRow, OrderKind, Side, Ticket
 
 # `Any` in this module: the engine's stubs have no common type of orders
 
@@ -52,6 +52,16 @@ def told(sent: Ticket) -> Told:
 def decimal(value: Any) -> Decimal | None:
     """Read a price or a quantity of the engine exactly."""
     return None if value is None else value.as_decimal()
+
+
+def refuse_off_grid(
+    market: MarketRow, quantity: Decimal | None, price: Decimal | None, trigger: Decimal | None
+) -> None:
+    """Raise Unsupported for what would be sent rounded: another price than the engine knows."""
+    steps = (("quantity", quantity, market.lot), ("price", price, market.tick))
+    for name, value, step in (*steps, ("trigger price", trigger, market.tick)):
+        if value is not None and value % step:
+            raise Unsupported(f"{name} {value} of {market.symbol} must be a multiple of {step}")
 
 
 def _complaint(order: Any) -> str | None:

@@ -106,12 +106,15 @@ class History:
 
         With a start the first `limit` of them, without one the last: a page where no limit is set.
         """
-        page = self._station.line.profile.paging.bars
+        paging = self._station.line.profile.paging
+        page = paging.bars
+        if paging.bars_days is not None:
+            page = max(min(page, paging.bars_days * _DAY_NS // interval_ns), 1)
         asked = _Bars(self._station, market, timeframe, interval_ns, page)
         now_ns = self._station.venue_ns
         end = min(end_ns or now_ns, now_ns)
         if start_ns is None:
-            return await asked.before(end, limit or page)
+            return await asked.before(end, limit or paging.bars)
         return await asked.within(start_ns, end, limit)
 
     async def trades(

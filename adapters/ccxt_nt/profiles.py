@@ -102,6 +102,7 @@ class Paging:
     fills: int
     orders: int
     funding: int = 100
+    bars_days: int | None = None  # that one request of bars covers at most
     # Where pages of orders and fills are counted rather than cut by time: the venue's own words
     # for a page's length and for which one. ccxt's `limit` is not used then: at some venues it is
     # not sent, at others it cuts off what other symbols brought.

@@ -122,7 +122,12 @@ class Replacing:
             kind=case.ticket.kind,
             trigger_price=ticket.trigger_price or case.ticket.trigger_price,
         )
-        case.awaited = Awaited(client_id=ticket.client_order_id, old_id=old_id, terms=terms)
+        case.awaited = Awaited(
+            client_id=ticket.client_order_id,
+            old_id=old_id,
+            terms=terms,
+            waits=ticket.kind.is_trigger,
+        )
         try:
             new_id = await self._place(case, ticket)
             if new_id == old_id:

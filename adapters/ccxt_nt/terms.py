@@ -106,6 +106,10 @@ class TermsOffice:
         except Rejected as e:
             raise Unsupported(f"{profile.key} did not tell the leverage of {symbol}: {e}") from e
         found_mode, long = answer.get("marginMode"), answer.get("longLeverage")
+        if profile.margin_mode and self._account.offers("fetch_margin_mode"):
+            # The leverage of a mode is told whether that mode is in force or not
+            told = await self._account.ask("fetch_margin_mode", symbol)
+            found_mode = told.get("marginMode") or found_mode
         if profile.margin_mode and found_mode is not None and found_mode != mode:
             raise Unsupported(
                 f"margin_mode of {symbol} is {found_mode!r} and could not be set to {mode!r}:"

@@ -126,7 +126,7 @@ BITGET_LINEAR: Final = replace(
     },
     reduce_only=True,
     market_buy=MarketBuy.BASE,
-    paging=Paging(bars=200, trades=100, fills=100, orders=100, window_days=7),
+    paging=Paging(bars=200, trades=100, fills=100, orders=100, window_days=7, bars_days=90),
     # without a symbol ccxt resolves trigger orders into the plain orders' stream
     watch_orders_per_symbol=True,
     margin_mode_in_order=True,

@@ -93,13 +93,6 @@ class _Chain:
     def filled(self) -> Decimal:
         return sum((leg.filled for leg in self.legs), Decimal(0))
 
-    @property
-    def has_fired(self) -> bool:
-        return any(
-            leg.fired_from is not None or (leg.ask.trigger is not None and leg.trigger is None)
-            for leg in self.legs
-        )
-
 
 def differences(engine: EngineState, venue: VenueState, lens: Lens) -> list[str]:
     """List what differs; empty where the engine knows the truth and nothing else."""
@@ -219,7 +212,7 @@ def _expected_status(order: EngineOrder, chain: _Chain) -> frozenset[str]:
     if chain.live:
         if chain.filled:
             return frozenset({"PARTIALLY_FILLED"})
-        fired = order.is_limit_trigger and chain.has_fired
+        fired = order.is_limit_trigger and chain.live[-1].status is Status.OPEN
         return frozenset({"TRIGGERED" if fired else "ACCEPTED"})
     if any(leg.status is Status.FILLED for leg in chain.legs):
         # What the venue cut after its fills were told cannot fill any more, and is not full

@@ -72,6 +72,7 @@ _WEIGHTS: Final = {
 }
 ORDERING: Final = frozenset(list(Act)[: list(Act).index(Act.MODIFY)])  # a new order each
 PERP_ONLY: Final = frozenset({Act.REDUCE_MARKET, Act.REDUCE_LIMIT})
+_BY_HAND: Final = frozenset({Act.HAND_LIMIT, Act.HAND_MARKET, Act.HAND_STOP})
 
 # Faults by where they may strike, and how likely they are among themselves
 _WRITES: Final = {
@@ -175,7 +176,7 @@ def schedule(seed: int, *, orders: int, perp: bool, calm: bool = False) -> Sched
 def _step(rng: Random, act: Act, density: float) -> Step:
     return Step(
         act=act,
-        symbol=int(rng.random() < 0.3),
+        symbol=_symbol(rng, act),
         buy=rng.random() < 0.5,
         size=rng.randint(1, 12),
         ticks=rng.randint(1, 30),
@@ -187,6 +188,18 @@ def _step(rng: Random, act: Act, density: float) -> Step:
         ),
         faults=(_fault(rng),) if rng.random() < density else (),
     )
+
+
+def _symbol(rng: Random, act: Act) -> int:
+    """Choose the instrument: hands and reduce-only orders never meet on one.
+
+    The engine keeps a position for each strategy and one for what others do; the venue keeps one.
+    A reduce-only order that takes away what a hand bought has nothing to reduce at the engine.
+    """
+    chosen = int(rng.random() < 0.3)
+    if act in PERP_ONLY:
+        return 0
+    return 1 if act in _BY_HAND else chosen
 
 
 def _fault(rng: Random) -> Fault:

@@ -70,10 +70,10 @@ def test_a_part_that_no_venue_wants_is_refused() -> None:
 
 def test_a_config_reads_back_what_it_was_told() -> None:
     config = CcxtExecutionClientConfig(
-        venue="bitget", product="SPOT", leverage={"BTCUSDT-PERP": 3}, demo=True
+        venue="bitget", product="LINEAR", leverage={"BTCUSDT-PERP": 3}, demo=True
     )
     assert config.settings.venue == "BITGET"
-    assert config.settings.product is Product.SPOT
+    assert config.settings.product is Product.LINEAR
     assert config.settings.leverage == {"BTCUSDT-PERP": 3}
     assert "BITGET" in repr(config)
     assert str(config) == repr(config)
@@ -88,7 +88,10 @@ def test_a_config_reads_back_what_it_was_told() -> None:
         ({"reconcile_secs": float("nan")}, "reconcile_secs must be positive and finite, was nan"),
         ({"margin_mode": "both"}, "margin_mode must be cross or isolated, was 'both'"),
         ({"endpoint": "localhost:80"}, "endpoint must be http"),
-        ({"leverage": {"BTCUSDT-PERP": 0}}, "leverage of BTCUSDT-PERP must be 1 or more, was 0"),
+        (
+            {"leverage": {"BTCUSDT-PERP": 0}},
+            "leverage of BTCUSDT-PERP must be a whole number from 1, was 0",
+        ),
     ],
 )
 def test_a_config_of_nonsense_is_refused_in_one_sentence(

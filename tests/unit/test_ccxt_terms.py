@@ -52,6 +52,22 @@ class Account:
         return {}
 
 
+class Echoing(Account):
+    """Tells the leverage of whichever mode is asked about, and its own mode only by itself."""
+
+    def offers(self, method: str) -> bool:
+        return method == "fetch_margin_mode" or super().offers(method)
+
+    async def ask(
+        self, method: str, *args: object, urgency: Urgency = Urgency.NORMAL, wrote: bool = False
+    ) -> object:
+        if method == "fetch_margin_mode":
+            return {"marginMode": self.mode}
+        if method == "fetch_leverage":
+            return {"marginMode": "cross", "longLeverage": self.leverage}
+        return await super().ask(method, *args, urgency=urgency, wrote=wrote)
+
+
 def office(account: Account, **settings: object) -> tuple[TermsOffice, list[str]]:
     market = MarketRow(
         symbol=SYMBOL,
@@ -113,6 +129,13 @@ def test_a_setting_that_did_not_take_is_told(
     with pytest.raises(Unsupported, match=told):
         asyncio.run(made.begin())
     assert len(notes) == 1
+
+
+def test_the_mode_in_force_is_asked_for_where_leverage_tells_only_of_the_mode_asked_about() -> None:
+    account = Echoing(stubborn={"set_margin_mode": Rejected("orders are open")})
+    made, _ = office(account, instruments=(NAME,))
+    with pytest.raises(Unsupported, match="margin_mode of BTC/USDT:USDT is 'isolated'"):
+        asyncio.run(made.begin())
 
 
 def test_an_account_that_stays_in_hedge_mode_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.venue.candles import opening
 from tests.venue.dialects.gate_routes import FOREVER_MS, Call, Handler, Route
 from tests.venue.dialects.gate_words import GateError, Row
 from tests.venue.model import Candle, Listing, Product, PublicTrade
@@ -53,7 +54,9 @@ def candles(call: Call, listing: Listing, width: int, *, most: int) -> list[Cand
     if (end - start) // width + 1 > most:
         message = f"Candlestick range too broad. Maximum {most} data points are allowed per request"
         raise GateError(400, "INVALID_PARAM_VALUE", message)
-    first = -(-start // width) * width if call.has("from") else start // width * width
+    first = opening(start, width)
+    if call.has("from") and first < start:
+        first += width
     return call.house.exchange.candles(listing.symbol, width, first, end)
 
 
