@@ -24,7 +24,7 @@ train: $(VENV)/.dev ## Set up and train, judge and publish a model from the bars
 	$(BIN)/python -m morningstar_strategy.model.training --config config/train.yaml
 
 test: $(VENV)/.dev ## Set up and run all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(VENV)/.dev ## Lint, format check, strict types, import contracts
 	$(BIN)/ruff check .

@@ -22,15 +22,15 @@ from typing import Any, Final
 import ccxt.pro
 from nautilus_trader.model import Venue
 
-from ccxt_nt.client import Line, Role
-from ccxt_nt.credentials import Credentials
-from ccxt_nt.desk import Desk
 from ccxt_nt.errors import Rejected
-from ccxt_nt.feeds import Feed, Station
-from ccxt_nt.feeds_book import BookFeed, BookOutput
-from ccxt_nt.feeds_market import TradeFeed
 from ccxt_nt.health import HealthBoard
 from ccxt_nt.ids import codec
+from ccxt_nt.line.client import Line, Role
+from ccxt_nt.line.credentials import Credentials
+from ccxt_nt.market.book_feed import BookFeed, BookOutput
+from ccxt_nt.market.feeds import Feed, Station
+from ccxt_nt.market.tick_feeds import TradeFeed
+from ccxt_nt.orders.desk import Desk
 from ccxt_nt.profiles import Budget
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.settings import Settings
@@ -177,7 +177,7 @@ async def open_plain(server: Server, dialect: str, what: str, count: Count) -> C
 
 
 def _depth_of(dialect: str) -> int | None:
-    from ccxt_nt.feeds_book import subscribed_depth
+    from ccxt_nt.market.book_feed import subscribed_depth
 
     return subscribed_depth(profile(dialect, Product.LINEAR), DEPTH)
 

@@ -7,8 +7,8 @@ from nautilus_trader.live.clients import DataClientFactory, ExecutionClientFacto
 from nautilus_trader.model import TraderId
 
 from ccxt_nt.config import CcxtDataClientConfig, CcxtExecutionClientConfig
-from ccxt_nt.data import CcxtDataClient
-from ccxt_nt.execution import CcxtExecutionClient
+from ccxt_nt.execution.client import CcxtExecutionClient
+from ccxt_nt.market.client import CcxtDataClient
 
 _FOREVER = 2**32 - 1  # the largest number of retries the engine takes
 

@@ -164,7 +164,7 @@ class Profile:
     margin_mode: bool = False
     leverage: bool = False
     test_notes: Mapping[str, str] = field(default_factory=dict)  # case id -> why not applicable
-    dialect: str = "unified"  # name of a reader of raw orders in ccxt_nt.parsing_orders
+    dialect: str = "unified"  # name of a reader of raw orders in ccxt_nt.parsing.orders
     type_params: Mapping[str, object] = field(default_factory=dict)  # of calls without a symbol
     open_orders_need_symbol: bool = False
     watch_orders_per_symbol: bool = False

@@ -6,8 +6,8 @@ from nautilus_trader.live import InstrumentProviderConfig
 from nautilus_trader.live.providers import InstrumentProvider
 from nautilus_trader.model import InstrumentId, Venue
 
-from ccxt_nt.client import Line
 from ccxt_nt.conversion import Instrument, instrument
+from ccxt_nt.line.client import Line
 from ccxt_nt.settings import Settings
 from ccxt_nt.symbols import instrument_name
 from ccxt_nt.values import MarketRow

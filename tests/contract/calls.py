@@ -4,9 +4,9 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from ccxt_nt.desk import Change, Desk, Terms
 from ccxt_nt.ids import codec
-from ccxt_nt.inquiry import Inquiry, OrderKey
+from ccxt_nt.orders.desk import Change, Desk, Terms
+from ccxt_nt.orders.inquiry import Inquiry, OrderKey
 from ccxt_nt.profiles import Amend, Profile
 from ccxt_nt.values import Force, OrderKind, Product, Side, Ticket
 from tests.contract.probe import NOW_MS, Probe, Request

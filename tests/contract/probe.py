@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import ccxt.pro
 
 from ccxt_nt.errors import Unknown
-from ccxt_nt.lanes import Urgency
+from ccxt_nt.line.lanes import Urgency
 from ccxt_nt.profiles import Profile
 from ccxt_nt.values import Product
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from ccxt_nt.generations import original
+from ccxt_nt.orders.generations import original
 from tests.venue.model import Balance, Fill, Order, Status
 
 _LIVE = (Status.OPEN, Status.WAITING)

@@ -13,7 +13,10 @@ from importlib import import_module
 from typing import Final
 
 _real: Final = time.monotonic
-_CLOCKED: Final = ("ccxt_nt.client", "ccxt_nt.execution_parts")  # whose defaults name the clock
+_CLOCKED: Final = (
+    "ccxt_nt.line.client",
+    "ccxt_nt.execution.parts",
+)  # defaults name a clock
 
 
 class _HurriedSelector(selectors.DefaultSelector):

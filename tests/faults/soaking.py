@@ -15,9 +15,9 @@ from typing import Any, Final
 from nautilus_trader.live import LiveNode
 from nautilus_trader.model import BarType, BookType, InstrumentId, OrderSide
 
-from ccxt_nt.client import Line
-from ccxt_nt.data import CcxtDataClient
-from ccxt_nt.execution import CcxtExecutionClient
+from ccxt_nt.execution.client import CcxtExecutionClient
+from ccxt_nt.line.client import Line
+from ccxt_nt.market.client import CcxtDataClient
 from tests.faults.sizes import grown, sizes
 from tests.faults.soak_venue import BASES
 from tests.harness.nodes import Desk, ScriptedStrategy, Setup, run_script

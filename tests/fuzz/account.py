@@ -14,12 +14,12 @@ from nautilus_trader.model import (
     VenueOrderId,
 )
 
-from ccxt_nt.account import Wallet
-from ccxt_nt.case import Case
 from ccxt_nt.conversion import Instrument
-from ccxt_nt.reports import commission, position_report
-from ccxt_nt.story import Filled, Saying
-from ccxt_nt.terms import refuse_hedged
+from ccxt_nt.execution.account import Wallet
+from ccxt_nt.execution.reports import commission, position_report
+from ccxt_nt.orders.case import Case
+from ccxt_nt.orders.story import Filled, Saying
+from ccxt_nt.orders.terms import refuse_hedged
 from ccxt_nt.values import BalanceRow, FillRow, PositionRow
 from tests.fuzz.oracle import BrokenError, Claims, Engine
 

@@ -12,26 +12,26 @@ from typing import Any, Final
 
 from nautilus_trader.model import Bar, BarType, ClientOrderId, TradeTick, Venue
 
-from ccxt_nt.client import Line, Role
-from ccxt_nt.credentials import Credentials
-from ccxt_nt.execution_parts import Parts, Tools
-from ccxt_nt.execution_scribe import Scribe
-from ccxt_nt.execution_tickets import told
-from ccxt_nt.feeds import Feed, Station
-from ccxt_nt.feeds_bars import BarFeed
-from ccxt_nt.feeds_book import BookFeed, BookOutput
-from ccxt_nt.feeds_market import QuoteFeed, TradeFeed
-from ccxt_nt.feeds_marks import MarkFeed, MarkOutput
+from ccxt_nt.execution.parts import Parts, Tools
+from ccxt_nt.execution.scribe import Scribe
+from ccxt_nt.execution.tickets import told
 from ccxt_nt.health import HealthBoard
-from ccxt_nt.ledger import Ledger
+from ccxt_nt.line.client import Line, Role
+from ccxt_nt.line.credentials import Credentials
+from ccxt_nt.line.streams import Stream
+from ccxt_nt.market.bar_feed import BarFeed
+from ccxt_nt.market.book_feed import BookFeed, BookOutput
+from ccxt_nt.market.feeds import Feed, Station
+from ccxt_nt.market.mark_feeds import MarkFeed, MarkOutput
+from ccxt_nt.market.sequences import SequenceWatch, is_about
+from ccxt_nt.market.tick_feeds import QuoteFeed, TradeFeed
+from ccxt_nt.orders.ledger import Ledger
+from ccxt_nt.orders.terms import TermsOffice
+from ccxt_nt.orders.watching import Ears
 from ccxt_nt.providers import CcxtInstrumentProvider
-from ccxt_nt.sequences import SequenceWatch, is_about
 from ccxt_nt.settings import Settings
-from ccxt_nt.streams import Stream
-from ccxt_nt.terms import TermsOffice
 from ccxt_nt.values import OrderKind, PositionRow, Product, Side, Ticket
 from ccxt_nt.venues import profile
-from ccxt_nt.watching import Ears
 from tests.fuzz.account import Account, EngineOrder
 from tests.fuzz.oracle import Claims, Engine
 from tests.fuzz.session import Network, Pipe, Session

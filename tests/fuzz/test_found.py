@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from ccxt_nt.account import Wallet
-from ccxt_nt.bars import BarKeeper
-from ccxt_nt.guard import is_absurd
+from ccxt_nt.execution.account import Wallet
+from ccxt_nt.line.guard import is_absurd
+from ccxt_nt.market.bars import BarKeeper
+from ccxt_nt.market.tape import Tape
 from ccxt_nt.parsing import Unreadable, balance_rows, fill_row
-from ccxt_nt.parsing_fields import decimal, identifier
-from ccxt_nt.tape import Tape
+from ccxt_nt.parsing.fields import decimal, identifier
 from ccxt_nt.values import BalanceRow, BarRow, Product, Side, TradeRow
-from ccxt_nt.venues_gate import GATE_SPOT
+from ccxt_nt.venues.gate import GATE_SPOT
 from tests.fuzz.proofs import prove
 from tests.fuzz.rig import Rig
 from tests.fuzz.warp import StalledError, run

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ccxt_nt import watching
+from ccxt_nt.orders import watching
 from ccxt_nt.values import FillRow, Product
 from tests.fuzz.campaign import attack, targets
 from tests.fuzz.corpus import STREAMS, corpus
@@ -59,7 +59,7 @@ def test_an_adapter_that_alters_a_fill_is_caught(monkeypatch: pytest.MonkeyPatch
 
 def test_an_adapter_that_goes_deaf_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once a frame was left out, ours hears no other: the proof at the end must notice."""
-    from ccxt_nt.client import Line
+    from ccxt_nt.line.client import Line
 
     true = Line.bad_frame
 

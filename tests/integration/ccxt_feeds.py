@@ -11,10 +11,10 @@ from typing import Any
 
 from nautilus_trader.model import Venue
 
-from ccxt_nt.client import Line, Role
 from ccxt_nt.conversion import Instrument
-from ccxt_nt.feeds import Feed, Station
 from ccxt_nt.health import HealthBoard
+from ccxt_nt.line.client import Line, Role
+from ccxt_nt.market.feeds import Feed, Station
 from ccxt_nt.profiles import Profile, Staleness
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.settings import Settings

@@ -18,11 +18,11 @@ from nautilus_trader.model import (
     MarkPriceUpdate,
 )
 
-from ccxt_nt.feeds_bars import BarFeed
-from ccxt_nt.feeds_marks import FundingFeed, MarkFeed, MarkOutput
-from ccxt_nt.history import History
+from ccxt_nt.line.streams import StreamState
+from ccxt_nt.market.bar_feed import BarFeed
+from ccxt_nt.market.history import History
+from ccxt_nt.market.mark_feeds import FundingFeed, MarkFeed, MarkOutput
 from ccxt_nt.profiles import Profile
-from ccxt_nt.streams import StreamState
 from ccxt_nt.values import BarRow, Product
 from tests.integration.ccxt_feeds import BOTH, DIALECTS, LOT, Booth, booth, quick
 from tests.venue.clock import VenueClock

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from nautilus_trader.model import BookType, OrderBook, OrderBookDeltas, QuoteTick, TradeTick
 
-from ccxt_nt.feeds_book import BookFeed, BookOutput
-from ccxt_nt.feeds_market import QuoteFeed, TradeFeed
 from ccxt_nt.health import HealthReport
+from ccxt_nt.line.streams import StreamState
+from ccxt_nt.market.book_feed import BookFeed, BookOutput
+from ccxt_nt.market.tick_feeds import QuoteFeed, TradeFeed
 from ccxt_nt.profiles import Profile
-from ccxt_nt.streams import StreamState
 from ccxt_nt.values import Health, Product
 from tests.integration.ccxt_feeds import BOTH, DIALECTS, Booth, booth, quick
 from tests.venue.exchange import Exchange

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ccxt_nt.client import Line, Role
-from ccxt_nt.credentials import Credentials
-from ccxt_nt.endpoints import redirect
 from ccxt_nt.errors import Rejected, Throttled, Unknown, VenueError
-from ccxt_nt.lanes import Urgency
+from ccxt_nt.line.client import Line, Role
+from ccxt_nt.line.credentials import Credentials
+from ccxt_nt.line.endpoints import redirect
+from ccxt_nt.line.lanes import Urgency
 from ccxt_nt.settings import Settings
 from ccxt_nt.values import Product
 from ccxt_nt.venues import profile

@@ -10,19 +10,20 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccxt_nt.acts import Acts, Office
-from ccxt_nt.case import Case
-from ccxt_nt.cases import Cases
-from ccxt_nt.desk import Change, Desk
 from ccxt_nt.errors import VenueError
-from ccxt_nt.fetching import Fetcher
 from ccxt_nt.ids import codec
-from ccxt_nt.inquiry import Inquiry
+from ccxt_nt.orders.acts import Acts
+from ccxt_nt.orders.case import Case
+from ccxt_nt.orders.cases import Cases
+from ccxt_nt.orders.desk import Change, Desk
+from ccxt_nt.orders.fetching import Fetcher
+from ccxt_nt.orders.inquiry import Inquiry
+from ccxt_nt.orders.office import Office
+from ccxt_nt.orders.reconcile import Known, look
+from ccxt_nt.orders.resolver import Patience, Resolver
+from ccxt_nt.orders.story import Accepted, Canceled, Filled, Rejected, Saying, Surplus, Told
 from ccxt_nt.parsing import fill_row, order_row
 from ccxt_nt.profiles import Amend, Profile
-from ccxt_nt.reconcile import Known, look
-from ccxt_nt.resolver import Patience, Resolver
-from ccxt_nt.story import Accepted, Canceled, Filled, Rejected, Saying, Surplus, Told
 from ccxt_nt.values import OrderKind, Product, Side, Ticket
 from ccxt_nt.venues import profile
 from tests.property.toy_venue import CEILING, START_MS, SYMBOL, ToyVenue

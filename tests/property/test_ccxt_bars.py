@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccxt_nt.bars import BarKeeper
+from ccxt_nt.market.bars import BarKeeper
 from ccxt_nt.values import BarRow
 
 MINUTE = 60_000_000_000

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccxt_nt.bookkeeping import Act, BookError, BookKeeper, BookUpdate, check
-from ccxt_nt.bookreading import RawBook, exact_row, exact_update, read_book
+from ccxt_nt.market.book_reading import RawBook, exact_row, exact_update, read_book
+from ccxt_nt.market.books import Act, BookError, BookKeeper, BookUpdate, check
 from ccxt_nt.parsing import Unreadable
 from ccxt_nt.values import BookRow, Side
 

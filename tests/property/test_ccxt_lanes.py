@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccxt_nt.lanes import Bucket, Turn, Urgency
+from ccxt_nt.line.lanes import Bucket, Turn, Urgency
 
 RATES = st.floats(min_value=0.5, max_value=50)
 STEPS = st.lists(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccxt_nt.ledger import Ledger, Ledgers
+from ccxt_nt.orders.ledger import Ledger, Ledgers
 from ccxt_nt.values import FillRow, Force, OrderKind, OrderRow, OrderStatus, Side
 
 _CLOSED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED)

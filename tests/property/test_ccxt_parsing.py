@@ -23,7 +23,7 @@ from ccxt_nt.parsing import (
     quote_row,
     trade_row,
 )
-from ccxt_nt.parsing_fields import decimal, nanoseconds
+from ccxt_nt.parsing.fields import decimal, nanoseconds
 from ccxt_nt.values import OrderStatus, Product
 from ccxt_nt.venues import profile
 from tests.unit.test_ccxt_symbols import market

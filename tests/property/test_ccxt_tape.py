@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccxt_nt.tape import Tape
+from ccxt_nt.market.tape import Tape
 from ccxt_nt.values import Side, TradeRow
 
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from ccxt_nt.errors import Closed, Exists, Missing, Rejected, Throttled, Unknown
-from ccxt_nt.lanes import Urgency
+from ccxt_nt.line.lanes import Urgency
 
 # `Any` in this module: ccxt's answers have no types
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ccxt_nt.errors import Missing, Unknown
-from ccxt_nt.lanes import Urgency
+from ccxt_nt.line.lanes import Urgency
 from ccxt_nt.values import FillRow, Force, OrderKind, OrderRow, OrderStatus, Side, Ticket
 
 # `Any` in this module: ccxt's answers have no types

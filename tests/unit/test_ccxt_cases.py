@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ccxt_nt.case import Case
-from ccxt_nt.cases import FEE_PATIENCE_SECS, Cases
 from ccxt_nt.ids import codec
+from ccxt_nt.orders.case import Case
+from ccxt_nt.orders.cases import FEE_PATIENCE_SECS, Cases
+from ccxt_nt.orders.story import Accepted, Canceled, Filled, Rejected, Saying, Told, Updated
 from ccxt_nt.profiles import Profile
-from ccxt_nt.story import Accepted, Canceled, Filled, Rejected, Saying, Told, Updated
 from ccxt_nt.values import OrderKind, OrderRow, OrderStatus, Product, Side
 from ccxt_nt.venues import profile
 from tests.unit.ccxt_desk_fakes import TurnedClock, fill, order, ticket

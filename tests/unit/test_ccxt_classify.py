@@ -5,7 +5,6 @@ import json
 import ccxt
 import pytest
 
-from ccxt_nt.classify import classify
 from ccxt_nt.errors import (
     Closed,
     Exists,
@@ -18,8 +17,9 @@ from ccxt_nt.errors import (
     VenueError,
     WouldTake,
 )
+from ccxt_nt.line.classify import classify
+from ccxt_nt.line.redact import redact
 from ccxt_nt.profiles import Profile
-from ccxt_nt.redact import redact
 from ccxt_nt.values import Product
 from ccxt_nt.venues import PROFILES, profile
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nautilus_trader.model import BarType, BookType, CryptoPerpetual, CurrencyPair, OrderBook, Venue
 
-from ccxt_nt import conversion, conversion_book
-from ccxt_nt.bookkeeping import Act, BookKeeper, BookUpdate, Change
+from ccxt_nt import conversion
 from ccxt_nt.errors import Unsupported
 from ccxt_nt.health import HealthReport
-from ccxt_nt.timeframes import timeframe_of
+from ccxt_nt.market import book_conversion
+from ccxt_nt.market.books import Act, BookKeeper, BookUpdate, Change
+from ccxt_nt.market.timeframes import timeframe_of
 from ccxt_nt.values import (
     BarRow,
     BookRow,
@@ -187,7 +188,7 @@ def test_the_engines_book_follows_our_deltas() -> None:
     for row in ROWS:
         update = keeper.absorb(row)
         assert update is not None
-        made = conversion_book.deltas(update, PAIR, ts_init=9)
+        made = book_conversion.deltas(update, PAIR, ts_init=9)
         engine.apply_deltas(made)
         flags = [delta.flags & 128 for delta in made.deltas]
         assert flags == [0] * (len(flags) - 1) + [128]  # F_LAST on the last one only
@@ -198,20 +199,20 @@ def test_the_engines_book_follows_our_deltas() -> None:
 def test_a_snapshot_clears_first_even_where_nothing_follows() -> None:
     nothing: tuple[Change[Decimal], ...] = ()
     empty = BookUpdate(is_snapshot=True, changes=nothing, sequence=1, ts_event=5)
-    made = conversion_book.deltas(empty, PAIR, ts_init=9)
+    made = book_conversion.deltas(empty, PAIR, ts_init=9)
     assert [delta.is_clear for delta in made.deltas] == [True]
     assert made.is_snapshot
     full = replace(empty, changes=(Change(Act.ADD, Side.BUY, Decimal(1), Decimal(1)),))
-    assert [d.is_clear for d in conversion_book.deltas(full, PAIR, ts_init=9).deltas] == [
+    assert [d.is_clear for d in book_conversion.deltas(full, PAIR, ts_init=9).deltas] == [
         True,
         False,
     ]
 
 
 def test_a_whole_book_becomes_depth_and_an_order_book() -> None:
-    depth = conversion_book.depth(ROWS[0], PAIR, sequence=3, ts_init=9)
+    depth = book_conversion.depth(ROWS[0], PAIR, sequence=3, ts_init=9)
     assert [str(order.price) for order in depth.bids] == ["99.0", "98.0"]
-    book = conversion_book.book(ROWS[0], PAIR, depth=1, ts_init=9)
+    book = book_conversion.book(ROWS[0], PAIR, depth=1, ts_init=9)
     assert book.bids_to_dict() == {Decimal(99): Decimal(1)}
 
 

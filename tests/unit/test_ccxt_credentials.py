@@ -5,7 +5,7 @@ import traceback
 import pytest
 
 from ccxt_nt.config import CcxtDataClientConfig, CcxtExecutionClientConfig
-from ccxt_nt.credentials import Credentials, CredentialsError, variable
+from ccxt_nt.line.credentials import Credentials, CredentialsError, variable
 from ccxt_nt.values import Product
 from ccxt_nt.venues import profile
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from ccxt_nt.crossing import is_rising, refuse_passed, was_overtaken
 from ccxt_nt.errors import Rejected, Unknown
-from ccxt_nt.lanes import Urgency
+from ccxt_nt.line.lanes import Urgency
+from ccxt_nt.orders.crossing import is_rising, refuse_passed, was_overtaken
 from ccxt_nt.values import OrderKind, Product, Side, Ticket
 from ccxt_nt.venues import PROFILES
 

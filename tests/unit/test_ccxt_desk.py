@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from ccxt_nt.desk import Change, Desk, Terms, is_protective
 from ccxt_nt.errors import Rejected, Unknown, Unsupported
-from ccxt_nt.inquiry import OrderKey
-from ccxt_nt.lanes import Urgency
+from ccxt_nt.line.lanes import Urgency
+from ccxt_nt.orders.desk import Change, Desk, Terms, is_protective
+from ccxt_nt.orders.inquiry import OrderKey
 from ccxt_nt.profiles import Profile
 from ccxt_nt.values import Force, OrderKind, Product, Side
 from ccxt_nt.venues import PROFILES, profile

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccxt_nt.errors import Unknown
-from ccxt_nt.inquiry import Inquiry, OrderKey
-from ccxt_nt.paging import counted, whole, windows
+from ccxt_nt.line.paging import counted, whole, windows
+from ccxt_nt.orders.inquiry import Inquiry, OrderKey
 from ccxt_nt.parsing import Unreadable, placed_id
 from ccxt_nt.values import Product
 from ccxt_nt.venues import profile

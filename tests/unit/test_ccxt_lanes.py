@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ccxt_nt.lanes import Lane, Urgency
+from ccxt_nt.line.lanes import Lane, Urgency
 
 
 def lane(per_sec: float = 20, burst: int = 1) -> Lane:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from ccxt_nt.ledger import Ledger, Ledgers
+from ccxt_nt.orders.ledger import Ledger, Ledgers
 from ccxt_nt.values import OrderStatus
 from tests.property.test_ccxt_ledger import decode, fill, row
 

@@ -20,14 +20,14 @@ from aiohttp import WSMsgType, web
 from nautilus_trader.model import AggressorSide, BarType, InstrumentId, TradeTick, Venue
 
 from ccxt_nt import conversion
-from ccxt_nt.client import Line, Role
-from ccxt_nt.desk import Desk
 from ccxt_nt.errors import Unsupported
-from ccxt_nt.feeds import Station
-from ccxt_nt.feeds_bars import read_bar
-from ccxt_nt.feeds_market import TradeFeed
 from ccxt_nt.health import HealthBoard
-from ccxt_nt.history import History
+from ccxt_nt.line.client import Line, Role
+from ccxt_nt.market.bar_feed import read_bar
+from ccxt_nt.market.feeds import Station
+from ccxt_nt.market.history import History
+from ccxt_nt.market.tick_feeds import TradeFeed
+from ccxt_nt.orders.desk import Desk
 from ccxt_nt.profiles import Budget
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.settings import Settings

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccxt_nt.errors import Missing, Unknown
-from ccxt_nt.generations import generation_of, original, replacement
-from ccxt_nt.inquiry import Inquiry, Listing, OrderKey
-from ccxt_nt.paging import whole
-from ccxt_nt.reconcile import Known, look
+from ccxt_nt.line.paging import whole
+from ccxt_nt.orders.generations import generation_of, original, replacement
+from ccxt_nt.orders.inquiry import Inquiry, Listing, OrderKey
+from ccxt_nt.orders.reconcile import Known, look
 from ccxt_nt.values import BalanceRow, FillRow, OrderRow, PositionRow, Product
 from ccxt_nt.venues import profile
 from tests.unit.ccxt_desk_fakes import SYMBOL, ScriptedLine, fill, order

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccxt_nt.errors import Missing, Throttled, Unauthorised, Unknown, VenueError
-from ccxt_nt.inquiry import Listing, OrderKey
-from ccxt_nt.resolver import Absent, Found, Outcome, Patience, Resolver, Traded
+from ccxt_nt.orders.inquiry import Listing, OrderKey
+from ccxt_nt.orders.resolver import Absent, Found, Outcome, Patience, Resolver, Traded
 from ccxt_nt.values import FillRow, OrderRow
 from tests.unit.ccxt_desk_fakes import SYMBOL, TurnedClock, fill, order
 

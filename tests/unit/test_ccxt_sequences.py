@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from ccxt_nt.market.sequences import SequenceWatch, is_about
 from ccxt_nt.profiles import BookSequence
-from ccxt_nt.sequences import SequenceWatch, is_about
 from ccxt_nt.values import Product
 from ccxt_nt.venues import profile
 

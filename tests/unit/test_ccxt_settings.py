@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ccxt_nt import clients_for
-from ccxt_nt.client import Line, Role
 from ccxt_nt.config import CcxtDataClientConfig
 from ccxt_nt.errors import Unsupported
+from ccxt_nt.line.client import Line, Role
 from ccxt_nt.settings import Settings
 from ccxt_nt.values import Product
 from ccxt_nt.venues import profile

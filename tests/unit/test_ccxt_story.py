@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccxt_nt.story import (
+from ccxt_nt.orders.story import (
     Accepted,
     Canceled,
     Expired,

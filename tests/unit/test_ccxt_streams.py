@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccxt_nt.streams import Backoff, Care, Stream, StreamState
+from ccxt_nt.line.streams import Backoff, Care, Stream, StreamState
 
 # `Any` in this module: what a channel brings has no type
 

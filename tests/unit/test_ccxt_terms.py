@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from ccxt_nt.errors import Rejected, Unauthorised, Unsupported, VenueError
-from ccxt_nt.lanes import Urgency
+from ccxt_nt.line.lanes import Urgency
+from ccxt_nt.orders.terms import TermsOffice, refuse_hedged
 from ccxt_nt.settings import Settings
 from ccxt_nt.symbols import Symbols
-from ccxt_nt.terms import TermsOffice, refuse_hedged
 from ccxt_nt.values import MarketRow, PositionRow, Product
 from ccxt_nt.venues import PROFILES
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccxt_nt.errors import Unsupported
-from ccxt_nt.execution_tickets import refuse_off_grid
+from ccxt_nt.execution.tickets import refuse_off_grid
 from ccxt_nt.values import MarketRow, Product
 
 MARKET = MarketRow(

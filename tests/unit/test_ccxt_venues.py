@@ -5,7 +5,7 @@ import pytest
 
 from ccxt_nt.errors import Unsupported
 from ccxt_nt.ids import codec
-from ccxt_nt.parsing_dialects import READERS
+from ccxt_nt.parsing.dialects import READERS
 from ccxt_nt.profiles import Amend, MarketBuy, Profile
 from ccxt_nt.values import Product
 from ccxt_nt.venues import PROFILES, profile

@@ -1,0 +1,1 @@
+"""The engine's side of execution: commands in, events and reports out."""

@@ -1,0 +1,1 @@
+"""Market data: feeds, books, bars, history, and the data client over them."""

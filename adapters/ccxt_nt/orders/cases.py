@@ -1,0 +1,371 @@
+"""Every order between the engine and the venue: facts come in, what they mean is said once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+
+from ccxt_nt.ids import Codec
+from ccxt_nt.orders.case import (
+    Awaited,
+    Case,
+    facts_of,
+    held_fills,
+    is_past,
+    may_be_of,
+    terms_of,
+    ticket_of,
+)
+from ccxt_nt.orders.doubts import Doubts
+from ccxt_nt.orders.inquiry import OrderKey
+from ccxt_nt.orders.ledger import Ledger
+from ccxt_nt.orders.story import Rejected, Saying, Told, Updated, due
+from ccxt_nt.profiles import Profile
+from ccxt_nt.values import FillRow, OrderRow, OrderStatus, Ticket
+
+_PATIENT_SECS = 0.5  # an order nobody knows may still turn out to be one we just sent
+_MISSES = 3  # looks that did not find an order before it is held to be over
+_ALIVE = (OrderStatus.OPEN, OrderStatus.TRIGGERED)
+FEE_PATIENCE_SECS = 5.0  # then a fill is told with the fee that the venue's rates make
+
+
+class Cases(Doubts):
+    """All orders of one client. Nothing here waits, and nothing here asks the venue."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        codec: Codec,
+        *,
+        say: Callable[[Case, Saying], None],
+        announce: Callable[[Case, OrderRow], None],
+        on_ghost: Callable[[Case], None],
+        on_want: Callable[[], None],
+        note: Callable[[str], None],
+        secs: Callable[[], float],
+        rng: Random,
+        check: Callable[[OrderRow | FillRow], None] = lambda row: None,
+        pending: Callable[[str], bool] = lambda client_order_id: False,
+        can_reduce: Callable[[Case, FillRow], bool] = lambda case, fill: True,
+        knows: Callable[[str], bool] = lambda symbol: True,
+    ) -> None:
+        super().__init__(profile, codec, rng=rng, secs=secs)
+        self.knows = knows  # whether a symbol's orders are any business of ours
+        self._pending = pending  # whether the engine waits for the answer to a command
+        self._can_reduce = can_reduce  # whether the engine knows of what a fill reduces
+        self._check = check  # raises ValueError for what the engine can never be told
+        self.news = 0  # counts whatever changed anything
+        self.doors_open = False  # whether orders of others may be announced
+        self.past: set[str] = set()  # trade ids that the engine knows as balances and positions
+        self.orphans: dict[str, FillRow] = {}  # a fill of each order that no row is known of
+        self._say = say
+        self._announce = announce
+        self._on_ghost = on_ghost
+        self._on_want = on_want
+        self._note = note
+
+    # ---- facts ----
+
+    def open(self, client_order_id: str, ticket: Ticket, told: Told, *, since_ms: int) -> Case:
+        """Begin an order of ours, before it is sent."""
+        case = Case(
+            client_order_id=client_order_id,
+            ticket=ticket,
+            ledger=self._ledgers.expect(client_order_id),
+            told=told,
+            opened=self._secs(),
+            since_ms=since_ms,
+        )
+        self._by_id[client_order_id] = case
+        self._enter(case)
+        return case
+
+    def placed(self, case: Case, venue_order_id: str) -> None:
+        """Note the venue's id of an order of ours."""
+        self._ledgers.acknowledge(case.client_order_id, venue_order_id)
+        self._advance(case)
+
+    def follow(self, case: Case, venue_order_id: str, next_id: str, *, waits: bool) -> None:
+        """Note that an order has another id now."""
+        if not case.ledger.is_external:
+            self._ledgers.acknowledge(case.client_order_id, venue_order_id)
+        self._ledgers.follow(venue_order_id, next_id)
+        if waits:
+            case.replacements.add(next_id)
+
+    def revert(self, case: Case, old_id: str, new_id: str) -> None:
+        """Note that a replacement was taken back: the old order, or what it fired, is in force."""
+        legs = case.ledger.legs
+        last = legs[old_id].last
+        fired_id = None if last is None else last.fired_id
+        legs[old_id].next_id = fired_id
+        legs[new_id].next_id = fired_id or old_id
+
+    def take_order(self, row: OrderRow) -> Case:
+        """Take in what the venue says of an order; ValueError where that can be told to nobody."""
+        self._check(row)
+        ledger, news = self._ledgers.absorb_order(row)
+        ledger = self._linked(row.client_order_id, row.venue_order_id, ledger)
+        self.news += news.status is not None
+        self.orphans.pop(row.venue_order_id, None)
+        case = self._case_of(ledger, row)
+        self._advance(case)
+        return case
+
+    def take_fill(self, fill: FillRow) -> None:
+        """Take in a fill; ValueError where it can be told to nobody."""
+        self._check(fill)
+        ledger, is_new = self._ledgers.absorb_fill(fill)
+        ledger = self._linked(fill.client_order_id, fill.venue_order_id, ledger)
+        self.news += is_new
+        if ledger.surplus:
+            self._note(f"{fill.venue_order_id}: fills exceed the order by {ledger.surplus}")
+        case = self._cases.get(id(ledger))
+        if case is not None:
+            if is_new and not case.is_announced and case.is_external:
+                self._live[id(ledger)] = case  # it may have been held to be none of our business
+            self._advance(case)
+        elif fill.trade_id not in self.past:
+            self.orphans[fill.venue_order_id] = fill  # an order that nobody told us of: ask
+            self._on_want()
+
+    def _linked(self, client_id: str | None, venue_order_id: str, ledger: Ledger) -> Ledger:
+        """Know a fired order by its client id, where that is the id of the trigger order."""
+        trigger = None if client_id is None else self._ledgers.by_venue(client_id)
+        if client_id is None or trigger is None or trigger is ledger:
+            return ledger
+        return self._ledgers.follow(client_id, venue_order_id)
+
+    def gone(self, case: Case) -> None:
+        """Note that the venue had an order and knows it no more: it is over."""
+        case.is_gone = True
+        self._advance(case)
+
+    def missed(self, key: OrderKey) -> None:
+        """Note that a look did not find an order; after several it is over."""
+        case = self._owner(key.venue_order_id)
+        if case is None or case.turn.locked():
+            return  # whoever works on it asks by itself
+        case.misses += 1
+        if case.misses >= _MISSES:
+            self.gone(case)
+
+    def compare(self, row: OrderRow, *, asked: float) -> None:
+        """Tell the engine of terms that somebody else changed, by an answer asked for then."""
+        case = self._owner(row.venue_order_id)
+        if case is None or case.turn.locked() or not case.is_registered:
+            return
+        case.misses = 0
+        if asked <= case.changed_at or len(case.ledger.legs) > 1 or case.told.in_quote:
+            return
+        terms = terms_of(row, case.ticket)
+        if row.status is OrderStatus.OPEN and terms != case.ticket and not case.told.closed:
+            self.update(case, terms)
+
+    def checked(self, cases: tuple[Case, ...]) -> None:
+        """Note that all fills were asked for after these orders were over."""
+        for case in cases:
+            case.is_sure = True
+            self._advance(case)
+
+    def bury(self, case: Case) -> None:
+        """Note that the engine holds an order to have never been, or to be over."""
+        case.is_buried = True
+
+    # ---- what is said ----
+
+    def say(self, case: Case, saying: Saying) -> None:
+        """Say something to the engine and remember it."""
+        self._say(case, saying)  # first: what could not be said is due again
+        case.told.hear(saying)
+        if isinstance(saying, Rejected) and not case.ledger.legs:
+            case.is_buried = True
+
+    def update(self, case: Case, ticket: Ticket) -> None:
+        """Put an order's new terms into force; of one that is over nothing is said any more."""
+        case.ticket = ticket
+        case.changed_at = self._secs()
+        if case.told.closed:
+            return
+        self.say(
+            case,
+            Updated(
+                venue_order_id=str(case.ledger.venue_order_id),
+                quantity=ticket.quantity,
+                price=ticket.price,
+                trigger_price=ticket.trigger_price,
+            ),
+        )
+
+    def open_doors(self) -> None:
+        """Let orders of others be announced from now on."""
+        self.doors_open = True
+
+    def settle(self, case: Case) -> None:
+        """Say what one order's facts mean now."""
+        self._advance(case)
+
+    def advance(self) -> None:
+        """Say what has become due with time, and announce orders of others."""
+        for case in self:
+            if not case.is_registered and self.doors_open:
+                self._offer(case)
+            self._try_to_advance(case)
+
+    def _try_to_advance(self, case: Case) -> None:
+        try:
+            self._advance(case)
+        except Exception as e:  # one order must not keep the others from being told of
+            case.faults += 1
+            if case.faults & (case.faults - 1) == 0:  # ever fewer lines of the same
+                self._note(f"{case.client_order_id}: could not be told: {type(e).__name__}: {e}")
+
+    def reported(self, case: Case, fills: tuple[FillRow, ...]) -> None:
+        """Note that the engine was given a report of an order, with these fills."""
+        told = case.told
+        told.venue_order_id = case.ledger.venue_order_id
+        told.fills |= {fill.trade_id for fill in fills}
+        told.filled = sum((fill.quantity for fill in fills), Decimal(0))
+
+    def registered(self, client_order_id: str, venue_order_id: str) -> None:
+        """Note that the engine knows an order of somebody else."""
+        case = self._owner(venue_order_id)
+        if case is None or case.is_registered:
+            return
+        case.client_order_id, case.is_registered = client_order_id, True
+        self._by_id[client_order_id] = case
+        self._advance(case)
+
+    def _advance(self, case: Case) -> None:
+        for event in case.waiters:
+            event.set()
+        if case.is_over and case.over_at is None:
+            case.over_at = self._secs()
+        if case.is_buried and (case.ledger.fills or case.ledger.status in _ALIVE):
+            self._rise(case)
+        if not case.is_registered:
+            return
+        self._tell(case)
+        if self._wants(case):
+            self._live[id(case.ledger)] = case
+            self._on_want()
+        elif case.told.closed and (case.is_over or not case.ledger.legs):
+            self._leave(case)
+
+    def _tell(self, case: Case) -> None:
+        """Say all that is due."""
+        if case.awaited is not None:
+            self._look_for(case, case.awaited)
+        held = held_fills(
+            case,
+            now=self._secs(),
+            patience_secs=FEE_PATIENCE_SECS,
+            is_ready=lambda fill: not case.ticket.reduce_only or self._can_reduce(case, fill),
+        )
+        facts = replace(facts_of(case, self.past), pending=self._pending(case.client_order_id))
+        for saying in due(facts, case.told, held=held):
+            self.say(case, saying)
+
+    def _look_for(self, case: Case, awaited: Awaited) -> None:
+        """Put the terms of a replacement into force as soon as anything tells of it."""
+        for leg in case.ledger.legs.values():
+            if awaited.is_told_by(leg):
+                self.arrived(case, leg.venue_order_id)
+                return
+
+    def arrived(self, case: Case, venue_order_id: str) -> None:
+        """Note that the venue has the awaited replacement."""
+        awaited, case.awaited = case.awaited, None
+        if awaited is not None:
+            self.follow(case, awaited.old_id, venue_order_id, waits=awaited.waits)
+            self.update(case, awaited.terms)
+
+    # ---- orders of others, and of the dead ----
+
+    def _case_of(self, ledger: Ledger, row: OrderRow) -> Case:
+        case = self._cases.get(id(ledger))
+        if case is not None:
+            return case
+        name = self._foreign_id(row)
+        if name != row.venue_order_id:  # ours of an earlier run, or named like one
+            ledger = self._ledgers.expect(name)
+        case = Case(
+            client_order_id=name,
+            ticket=ticket_of(row),
+            ledger=ledger,
+            told=Told(
+                quantity=row.quantity or Decimal(0),
+                price=row.price,
+                trigger_price=row.trigger_price,
+            ),
+            opened=self._secs(),
+            since_ms=row.created_ns // 1_000_000 - 60_000,
+            is_external=True,
+            is_registered=False,
+            is_sent=True,
+            generation=self._generation(row),
+        )
+        self._enter(case)
+        if self.suspects:
+            self._on_want()
+        return case
+
+    def _offer(self, case: Case) -> None:
+        """Announce an order of somebody else, once it cannot be one that we just sent."""
+        current = case.ledger.current
+        if current is None or current.last is None:
+            return
+        if self._ledgers.by_venue(current.venue_order_id) is not case.ledger:
+            self._cases.pop(id(case.ledger), None)  # it turned out to be ours
+            self._live.pop(id(case.ledger), None)
+            return
+        if case.is_over and case.ledger.missing:
+            return  # its fills tell whether it was over before the engine began
+        if case.is_over and all(is_past(case, fill, self.past) for fill in case.ledger.fills):
+            self._live.pop(id(case.ledger), None)  # it was over before the engine began
+            return
+        if case.ledger.status is OrderStatus.TRIGGERED and not case.ledger.fills:
+            return  # what it became is told, under its own name where nothing links them
+        row = _with_quantity(case, current.last)
+        if row is not None and not case.is_announced and not self._may_be_ours(case):
+            case.is_announced = True
+            self._announce(case, row)
+            case.told.venue_order_id = current.venue_order_id  # the report says that it is accepted
+
+    def _may_be_ours(self, case: Case) -> bool:
+        """Say whether a stranger may turn out to be an order of ours."""
+        if self._secs() - case.opened < _PATIENT_SECS:
+            return True
+        sending = any(
+            other.is_sent and not other.told.closed and (other.awaited or not other.ledger.legs)
+            for other in self
+            if other.ticket.symbol == case.ticket.symbol and not other.is_external
+        )
+        return sending or any(may_be_of(other, case) for other in self.suspects)
+
+    def _rise(self, case: Case) -> None:
+        """Treat an order that the engine holds to be dead, and that lives, as somebody else's."""
+        venue_order_id = case.ledger.venue_order_id
+        if venue_order_id is None:
+            return
+        case.is_buried = False
+        self._live[id(case.ledger)] = case
+        case.is_external, case.is_registered, case.is_announced = True, False, False
+        case.client_order_id = venue_order_id
+        case.told = replace(
+            case.told, venue_order_id=None, closed=False, fills=set(), filled=Decimal(0)
+        )
+        self._note(f"{venue_order_id}: an order that was held to be refused is there; cancelling")
+        self._on_ghost(case)
+
+
+def _with_quantity(case: Case, row: OrderRow) -> OrderRow | None:
+    """Show an order with its quantity; one by cost has none before its end, None until then."""
+    if row.quantity is not None:
+        return row
+    filled = case.ledger.filled
+    if not case.is_over or case.ledger.missing or not filled:
+        return None
+    case.ticket = replace(case.ticket, quantity=filled)
+    case.told.quantity = filled
+    return replace(row, quantity=filled)

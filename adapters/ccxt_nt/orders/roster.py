@@ -1,0 +1,123 @@
+"""The orders of one client: found by any of their names, kept as long as facts may come."""
+
+from collections import deque
+from collections.abc import Iterator
+from random import Random
+from uuid import UUID
+
+from ccxt_nt.ids import Codec
+from ccxt_nt.orders.case import Case, waits
+from ccxt_nt.orders.generations import generation_of, original, replacement
+from ccxt_nt.orders.inquiry import OrderKey
+from ccxt_nt.orders.ledger import Ledgers
+from ccxt_nt.profiles import Profile
+from ccxt_nt.values import OrderRow
+
+_KEPT = 2_000  # orders that are over are remembered, for late and repeated facts
+
+
+class Roster:
+    """Who is who: names at the engine, names at the venue, ids, legs."""
+
+    def __init__(self, profile: Profile, codec: Codec, *, rng: Random) -> None:
+        self.profile = profile
+        self.aliases: dict[str, str] = {}  # a replacement's id at the venue -> the engine's id
+        self._codec = codec
+        self._rng = rng
+        self._ledgers = Ledgers(self.decode)
+        self._cases: dict[int, Case] = {}  # by ledger
+        self._by_id: dict[str, Case] = {}
+        self._live: dict[int, Case] = {}  # those that are not over and done with
+        self._done: deque[Case] = deque()  # oldest first
+
+    def __iter__(self) -> Iterator[Case]:
+        """Go through the orders that something may still be said of."""
+        return iter(list(self._live.values()))
+
+    def decode(self, venue_text: str) -> str | None:
+        """Read the engine's id from a venue's client id."""
+        if venue_text in self.aliases:
+            return self.aliases[venue_text]
+        decoded = self._codec.decode(venue_text)
+        return None if decoded is None else original(decoded)
+
+    def find(self, client_order_id: str) -> Case | None:
+        """Find an order by the engine's id."""
+        return self._by_id.get(client_order_id)
+
+    def key(self, case: Case, venue_order_id: str | None = None) -> OrderKey:
+        """Say what an order, or one leg of it, is asked for by."""
+        leg_id = venue_order_id or case.ledger.venue_order_id
+        leg = case.ledger.legs.get(leg_id or "")
+        stops = self.profile.stops
+        nameless = case.ticket.kind.is_trigger and stops is not None and not stops.carries_client_id
+        told = None if leg is None or leg.last is None else leg.last.client_order_id
+        return OrderKey(
+            symbol=case.ticket.symbol,
+            client_id=told or case.ticket.client_order_id or None,
+            venue_order_id=leg_id,
+            waiting=waits(case, leg),
+            likeness=case.ticket if nameless else None,
+            others=self._ids_but(case) if nameless else frozenset(),
+            since_ms=case.since_ms,
+        )
+
+    def next_name(self, case: Case) -> str:
+        """Make the client id of the order that will replace one, and know it for the same."""
+        case.generation += 1
+        try:
+            text = self._codec.encode(replacement(case.client_order_id, case.generation))
+        except ValueError:  # too long for the venue: a name that only this process can read
+            text = self._codec.encode(str(UUID(int=self._rng.getrandbits(128), version=4)))
+        self.aliases[text] = case.client_order_id
+        return text
+
+    def _ids_but(self, case: Case) -> frozenset[str]:
+        everybody = self._cases.values()
+        others = (each for each in everybody if each is not case and not each.is_external)
+        return frozenset(leg_id for other in others for leg_id in other.ledger.legs)
+
+    @property
+    def symbols(self) -> set[str]:
+        """List the symbols that have or had orders."""
+        return {case.ticket.symbol for case in self._cases.values()}
+
+    @property
+    def alive(self) -> tuple[Case, ...]:
+        """List the orders that the venue has, as far as we know."""
+        return tuple(case for case in self if case.ledger.legs and not case.is_over)
+
+    def is_of_another(self, case: Case, row: OrderRow) -> bool:
+        """Say whether an order was claimed for another of ours meanwhile."""
+        owner = self._owner(row.venue_order_id)
+        return owner is not None and owner is not case and not owner.is_external
+
+    def _owner(self, venue_order_id: str | None) -> Case | None:
+        ledger = self._ledgers.by_venue(venue_order_id or "")
+        return None if ledger is None else self._cases.get(id(ledger))
+
+    # ---- coming and going ----
+
+    def _enter(self, case: Case) -> None:
+        self._cases[id(case.ledger)] = self._live[id(case.ledger)] = case
+
+    def _leave(self, case: Case) -> None:
+        """Set an order aside that is told to its end; of very many the oldest are forgotten."""
+        if self._live.pop(id(case.ledger), None) is None:
+            return
+        self._done.append(case)
+        while len(self._done) > _KEPT:
+            oldest = self._done.popleft()
+            if id(oldest.ledger) in self._live or oldest.is_external:
+                continue
+            self._cases.pop(id(oldest.ledger), None)
+            self._by_id.pop(oldest.client_order_id, None)
+            self._ledgers.forget(oldest.client_order_id)
+
+    def _generation(self, row: OrderRow) -> int:
+        decoded = None if row.client_order_id is None else self._codec.decode(row.client_order_id)
+        return 0 if decoded is None else generation_of(decoded)
+
+    def _foreign_id(self, row: OrderRow) -> str:
+        decoded = None if row.client_order_id is None else self.decode(row.client_order_id)
+        return row.venue_order_id if decoded is None or decoded in self._by_id else decoded
