@@ -146,11 +146,19 @@ def _shield(client: Any, watchman: Watchman) -> None:
         found = wait(name)
         if found.done() and not found.cancelled() and found.exception() is not None:
             client.futures.pop(name, None)  # a refusal of before; ccxt would repeat it for ever
+        found.remove_done_callback(_heard)
+        found.add_done_callback(_heard)
         return found
 
     client.handle_message = handle_message
     client.receive = receive
     client.future = future
+
+
+def _heard(future: Any) -> None:
+    """Take a refusal that nobody waits for, which asyncio would print with a traceback."""
+    if not future.cancelled():
+        future.exception()
 
 
 def is_absurd(text: object) -> bool:

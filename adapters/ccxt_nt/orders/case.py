@@ -161,8 +161,8 @@ def waits(case: Case, leg: Leg | None) -> bool:
         return not fired(leg)
     if leg.venue_order_id in case.replacements:
         return True
-    legs = case.ledger.legs.values()
-    return not any(fired(other) for other in legs if other.next_id == leg.venue_order_id)
+    # Whatever else came after a leg is what a stop became, or was sent when it had fired
+    return leg.venue_order_id not in {each.next_id for each in case.ledger.legs.values()}
 
 
 def terms_of(row: OrderRow, ticket: Ticket) -> Ticket:

@@ -210,7 +210,16 @@ class Cases(Doubts):
         for case in self:
             if not case.is_registered and self.doors_open:
                 self._offer(case)
+            elif case.is_external and self._is_absorbed(case):
+                case.is_gone = case.is_sure = True
             self._try_to_advance(case)
+
+    def _is_absorbed(self, case: Case) -> bool:
+        """Say whether a trigger order of somebody else is told as the order that it became."""
+        current = case.ledger.current
+        if current is None:
+            return False
+        return self._ledgers.by_venue(current.venue_order_id) is not case.ledger
 
     def _try_to_advance(self, case: Case) -> None:
         try:
@@ -315,7 +324,7 @@ class Cases(Doubts):
         current = case.ledger.current
         if current is None or current.last is None:
             return
-        if self._ledgers.by_venue(current.venue_order_id) is not case.ledger:
+        if self._is_absorbed(case):
             self._cases.pop(id(case.ledger), None)  # it turned out to be ours
             self._live.pop(id(case.ledger), None)
             return

@@ -1,0 +1,238 @@
+"""What random faults found: replacements told early, stops that fire twice, fills out of order."""
+
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+
+from ccxt_nt.ids import codec
+from ccxt_nt.orders.case import Awaited, Case
+from ccxt_nt.orders.cases import FEE_PATIENCE_SECS, Cases
+from ccxt_nt.orders.ledger import Ledger
+from ccxt_nt.orders.story import (
+    Accepted,
+    Canceled,
+    Facts,
+    Filled,
+    Saying,
+    Surplus,
+    Told,
+    Triggered,
+    Updated,
+    due,
+)
+from ccxt_nt.values import FillRow, OrderKind, OrderRow, OrderStatus, Product, Side
+from ccxt_nt.venues import profile
+from tests.unit.ccxt_desk_fakes import TurnedClock, fill, order, ticket
+
+BITGET = profile("BITGET", Product.LINEAR)
+NAME = "O-20260101-000000-001-000-1"
+STOP: dict[str, Any] = {
+    "kind": OrderKind.STOP_MARKET,
+    "side": Side.SELL,
+    "price": None,
+    "trigger_price": Decimal(48_000),
+}
+
+
+class Registry:
+    """Cases whose outlets are lists, and an engine that answers as it is told to."""
+
+    def __init__(self) -> None:
+        self.clock = TurnedClock()
+        self.said: list[Saying] = []
+        self.announced: list[OrderRow] = []
+        self.can_reduce = True
+        self.is_pending = False
+        self.cases = Cases(
+            BITGET,
+            codec(BITGET.codec),
+            say=lambda _, saying: self.said.append(saying),
+            announce=lambda _, told: self.announced.append(told),
+            on_ghost=lambda case: None,
+            on_want=lambda: None,
+            note=lambda text: None,
+            secs=self.clock.secs,
+            rng=Random(1),
+            pending=lambda _: self.is_pending,
+            can_reduce=lambda case, row: self.can_reduce,
+        )
+        self.cases.open_doors()
+
+    def submit(self, **terms: Any) -> Case:
+        sent = ticket(client_order_id=NAME, **terms)
+        told = Told(quantity=sent.quantity, price=sent.price, trigger_price=sent.trigger_price)
+        case = self.cases.open(NAME, sent, told, since_ms=0)
+        case.is_sent = True
+        self.cases.placed(case, "v1")
+        return case
+
+    def later(self, secs: float) -> None:
+        self.clock.now += secs
+        self.cases.advance()
+
+    @property
+    def kinds(self) -> list[type[Saying]]:
+        return [type(saying) for saying in self.said]
+
+
+def expect(case: Case, awaited: Awaited) -> None:
+    case.awaited = awaited
+
+
+def test_a_replacement_that_fills_before_its_answer_has_its_own_terms() -> None:
+    desk = Registry()
+    case = desk.submit()
+    name = desk.cases.next_name(case)
+    more = replace(case.ticket, client_order_id=name, quantity=case.ticket.quantity * 5)
+    expect(case, Awaited(client_id=name, old_id="v1", terms=more))
+    desk.cases.take_order(order(venue_order_id="v2", client_order_id=name, quantity=more.quantity))
+    whole = fill(venue_order_id="v2", client_order_id=name, quantity=more.quantity)
+    desk.cases.take_fill(whole)
+    assert desk.kinds == [Accepted, Updated, Filled]
+    assert case.awaited is None
+    assert case.ledger.venue_order_id == "v2"
+
+
+def test_nothing_else_is_taken_for_the_awaited_replacement() -> None:
+    desk = Registry()
+    case = desk.submit(**STOP)
+    expect(case, Awaited(client_id="other", old_id="v1", terms=case.ticket))
+    desk.cases.take_order(order(status=OrderStatus.TRIGGERED, fired_id="v2", updated_ns=9, **STOP))
+    assert case.awaited is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "whole"),
+    [
+        (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.FILLED),
+        (OrderStatus.CANCELED, OrderStatus.FILLED, OrderStatus.FILLED),
+        (OrderStatus.CANCELED, OrderStatus.OPEN, OrderStatus.OPEN),
+        (OrderStatus.FILLED, OrderStatus.OPEN, OrderStatus.OPEN),
+        (OrderStatus.CANCELED, OrderStatus.CANCELED, OrderStatus.CANCELED),
+    ],
+)
+def test_an_order_and_its_replacement_stand_where_the_living_or_the_filled_one_stands(
+    old: OrderStatus, new: OrderStatus, whole: OrderStatus
+) -> None:
+    ledger = Ledger("c1")
+    ledger.follow("v1", "v2")
+    ledger.absorb_order(order(status=old))
+    ledger.absorb_order(order(venue_order_id="v2", status=new))
+    assert ledger.status is whole
+
+
+def test_a_plain_order_in_place_of_a_fired_stop_is_not_asked_for_as_a_stop() -> None:
+    desk = Registry()
+    case = desk.submit(**STOP)
+    desk.cases.take_order(order(status=OrderStatus.TRIGGERED, fired_id="v2", updated_ns=9, **STOP))
+    desk.cases.follow(case, "v2", "v3", waits=False)
+    assert not desk.cases.key(case, "v3").waiting
+
+
+def test_an_order_that_fills_above_its_known_quantity_is_enlarged_as_far_as_the_venue_says() -> (
+    None
+):
+    facts = Facts(
+        kind=OrderKind.LIMIT,
+        status=OrderStatus.OPEN,
+        venue_order_id="v1",
+        fills=(fill(quantity=Decimal(3)),),
+        quantity=Decimal(5),
+    )
+    told = Told(quantity=Decimal(2), venue_order_id="v1")
+    assert [type(each) for each in due(facts, told)] == [Updated, Filled]
+    contradiction = replace(facts, quantity=Decimal(2))
+    assert [type(each) for each in due(contradiction, told)] == [Surplus]
+
+
+def test_a_trigger_is_told_when_the_engine_can_hear_of_it() -> None:
+    desk = Registry()
+    terms = {**STOP, "kind": OrderKind.STOP_LIMIT, "price": Decimal(47_900)}
+    desk.submit(**terms)
+    desk.is_pending = True
+    desk.cases.take_order(order(triggered=True, updated_ns=9, **terms))
+    assert desk.kinds == [Accepted]
+    desk.is_pending = False
+    desk.later(0.1)
+    assert desk.kinds == [Accepted, Triggered]
+
+
+def test_a_reduce_only_fill_waits_for_the_fill_that_it_undoes() -> None:
+    desk = Registry()
+    desk.submit(reduce_only=True)
+    desk.can_reduce = False
+    desk.cases.take_fill(fill())
+    assert desk.kinds == [Accepted]
+    assert desk.cases.wanted  # the other fill may have been lost
+    desk.can_reduce = True
+    desk.later(0.1)
+    assert desk.kinds == [Accepted, Filled]
+
+
+def test_a_reduce_only_fill_does_not_wait_for_ever() -> None:
+    desk = Registry()
+    desk.submit(reduce_only=True)
+    desk.can_reduce = False
+    desk.cases.take_fill(fill())
+    desk.later(FEE_PATIENCE_SECS + 0.1)
+    assert desk.kinds == [Accepted, Filled]
+
+
+def stranger(**terms: Any) -> OrderRow:
+    return order(venue_order_id="x1", client_order_id=None, **terms)
+
+
+def strange_fill(**terms: Any) -> FillRow:
+    return fill(venue_order_id="x1", client_order_id=None, **terms)
+
+
+def test_an_order_of_others_whose_end_is_told_before_its_fill_is_announced() -> None:
+    desk = Registry()
+    row = stranger(status=OrderStatus.FILLED, filled=fill().quantity, quantity=fill().quantity)
+    desk.cases.take_order(row)
+    desk.later(5.0)
+    assert desk.announced == []
+    desk.cases.take_fill(strange_fill())
+    desk.later(5.0)
+    assert [each.venue_order_id for each in desk.announced] == ["x1"]
+
+
+def test_a_market_buy_of_others_by_cost_is_announced_with_what_it_bought() -> None:
+    desk = Registry()
+    row = stranger(
+        kind=OrderKind.MARKET,
+        status=OrderStatus.FILLED,
+        price=None,
+        quantity=None,
+        filled=fill().quantity,
+    )
+    desk.cases.take_order(row)
+    desk.cases.take_fill(strange_fill())
+    desk.later(5.0)
+    assert [each.quantity for each in desk.announced] == [fill().quantity]
+
+
+def test_a_stop_of_others_ends_where_it_is_told_as_the_order_that_it_became() -> None:
+    desk = Registry()
+    desk.cases.take_order(stranger(**STOP))
+    desk.later(5.0)
+    desk.cases.registered("x1", "x1")
+    fired = order(venue_order_id="x2", client_order_id=None, created_ns=5, updated_ns=5)
+    desk.cases.take_order(replace(fired, side=Side.SELL, quantity=Decimal(7)))
+    desk.later(5.0)
+    assert [each.venue_order_id for each in desk.announced] == ["x1", "x2"]
+    desk.cases.take_order(
+        stranger(status=OrderStatus.TRIGGERED, fired_id="x2", updated_ns=9, **STOP)
+    )
+    desk.later(0.1)
+    assert Canceled in desk.kinds
+
+
+def test_a_stop_of_others_that_has_fired_is_not_announced() -> None:
+    desk = Registry()
+    desk.cases.take_order(stranger(status=OrderStatus.TRIGGERED, **STOP))
+    desk.later(5.0)
+    assert desk.announced == []
