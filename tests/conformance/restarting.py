@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from ccxt_nt.ids import codec
@@ -42,7 +43,10 @@ class Past:
     # ---- before the node starts ----
 
     def live(self) -> None:
-        """Trade as an earlier session of ours would have."""
+        """Trade as an earlier session of ours would have, on the terms it would have set."""
+        if not self.is_spot:
+            for base in ("BTC", "ETH"):
+                self.venue.call(partial(_share_margin, symbol=self.symbol(base)))
         self.filled |= self._placed("BTC", Side.BUY, Kind.LIMIT, "60100")
         self.filled |= self._placed("ETH", Side.SELL, Kind.LIMIT, "2990")
         self.rested |= self._placed("BTC", Side.BUY, Kind.LIMIT, "59000")
@@ -177,3 +181,7 @@ class Past:
                 return exchange.truth.placed[order_id].status.is_closed
 
             must(bench.ask(closed), f"{order.client_order_id} is still open at the venue")
+
+
+def _share_margin(exchange: Exchange, symbol: str) -> None:
+    exchange.set_cross(symbol, True)

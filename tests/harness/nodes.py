@@ -157,7 +157,7 @@ class Setup:
     product: str = "linear"
     options: Mapping[str, Any] = field(default_factory=dict)  # of the client's config
     execution: LiveExecutionEngineConfig | None = None
-    connect_secs: int = 20
+    connect_secs: int = 60  # a loaded machine is slow, and a slow start is no fault
     post_stop_secs: int = 1  # the engine waits so long for answers after the strategies stopped
     claims: Sequence[str] = ()  # instruments whose orders of before the start are the script's
     prepare: Callable[[LiveNode], None] = lambda node: None  # adds what else shall run

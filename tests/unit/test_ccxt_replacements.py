@@ -181,6 +181,31 @@ def test_a_reduce_only_fill_does_not_wait_for_ever() -> None:
     assert desk.kinds == [Accepted, Filled]
 
 
+def test_a_fired_order_known_before_its_trigger_order_becomes_part_of_it() -> None:
+    desk = Registry()
+    sent = ticket(client_order_id=NAME, **STOP)
+    told = Told(quantity=sent.quantity, trigger_price=sent.trigger_price)
+    case = desk.cases.open(NAME, sent, told, since_ms=0)
+    case.is_sent = True  # and its answer is lost
+    fired = order(
+        venue_order_id="v2",
+        client_order_id="v1",  # the trigger order's id at the venue
+        side=Side.SELL,
+        status=OrderStatus.FILLED,
+        filled=fill().quantity,
+        quantity=fill().quantity,
+    )
+    desk.cases.take_order(fired)
+    desk.cases.take_fill(fill(venue_order_id="v2", client_order_id="v1", side=Side.SELL))
+    desk.later(5.0)
+    assert desk.announced == []
+    desk.cases.placed(case, "v1")
+    desk.later(5.0)
+    assert desk.announced == []
+    assert set(case.ledger.legs) == {"v1", "v2"}
+    assert Filled in desk.kinds
+
+
 def stranger(**terms: Any) -> OrderRow:
     return order(venue_order_id="x1", client_order_id=None, **terms)
 

@@ -1,7 +1,7 @@
 """Write to the engine what became of its orders, in its own events."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +9,10 @@ from nautilus_trader.live.clients import ExecutionClient
 from nautilus_trader.model import (
     ClientOrderId,
     Currency,
+    InstrumentId,
     OrderStatus,
+    Position,
+    StrategyId,
     TradeId,
     VenueOrderId,
 )
@@ -36,6 +39,19 @@ from ccxt_nt.values import OrderStatus as VenueStatus
 # `Any` in this module: the engine's stubs have no common type of orders
 
 
+_MANY_FILLS = 64  # told, before it is looked which of them the engine has taken in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FillTold:
+    """A fill on its way into the engine, which takes events in a moment later."""
+
+    client_order_id: ClientOrderId
+    key: tuple[InstrumentId, StrategyId]
+    trade_id: TradeId
+    signed: Decimal
+
+
 class Scribe:
     """Turns sayings into events of one execution client."""
 
@@ -49,6 +65,7 @@ class Scribe:
         self._client = client
         self._instrument = instrument
         self._note = note
+        self._fills_told: list[_FillTold] = []
 
     def order(self, client_order_id: str) -> Any:
         """Find an order in the engine's cache; None where it has none."""
@@ -98,10 +115,18 @@ class Scribe:
         held = self._client.cache.positions_open(
             instrument_id=order.instrument_id, strategy_id=order.strategy_id
         )
-        sign = -1 if fill.side is Side.BUY else 1
-        against = [each for each in held if each.signed_qty * sign > 0]
-        size = sum((each.quantity.as_decimal() for each in against), Decimal(0))
-        return size >= fill.quantity
+        size = sum((_signed(each) for each in held), self._under_way(order))
+        return (size if fill.side is Side.SELL else -size) >= fill.quantity
+
+    def _under_way(self, order: Any) -> Decimal:
+        """Sum the fills of its strategy and instrument that the engine has not taken in yet."""
+        self._fills_told = [each for each in self._fills_told if not self._has_taken(each)]
+        key = (order.instrument_id, order.strategy_id)
+        return sum((each.signed for each in self._fills_told if each.key == key), Decimal(0))
+
+    def _has_taken(self, told: _FillTold) -> bool:
+        order = self._client.cache.order(told.client_order_id)
+        return order is None or order.is_closed or told.trade_id in order.trade_ids
 
     def say(self, case: Case, saying: Saying) -> None:
         """Write one event."""
@@ -160,6 +185,16 @@ class Scribe:
 
     def _fill(self, order: Any, case: Case, fill: FillRow) -> None:
         of = self._instrument(case.ticket.symbol)
+        if len(self._fills_told) >= _MANY_FILLS:
+            self._fills_told = [each for each in self._fills_told if not self._has_taken(each)]
+        self._fills_told.append(
+            _FillTold(
+                client_order_id=order.client_order_id,
+                key=(order.instrument_id, order.strategy_id),
+                trade_id=TradeId(fill.trade_id),
+                signed=fill.quantity if fill.side is Side.BUY else -fill.quantity,
+            )
+        )
         self._client.generate_order_filled(
             order,
             VenueOrderId(fill.venue_order_id),
@@ -218,6 +253,11 @@ class Scribe:
 def _venue_id(case: Case) -> VenueOrderId | None:
     found = case.told.venue_order_id or case.ledger.venue_order_id
     return None if found is None else VenueOrderId(found)
+
+
+def _signed(position: Position) -> Decimal:
+    size: Decimal = position.quantity.as_decimal()
+    return -size if position.signed_qty < 0 else size
 
 
 def _market_order(fill: FillRow) -> OrderRow:

@@ -131,20 +131,27 @@ class Acts:
     async def cancel_many(self, cases: list[Case]) -> None:
         """End several orders: asked for together where the venue can, then each made sure of."""
         if self._desk.profile.batch_cancel and len(cases) > 1:
-            await self._ask_to_end_together(cases)
+            asked = await self._ask_to_end_together(cases)
+            secs = self._office.confirm_secs  # the streams tell of their ends meanwhile
+            await asyncio.gather(*(case.over_within(secs) for case in asked))
         await asyncio.gather(*(self.cancel(case) for case in cases))
 
-    async def _ask_to_end_together(self, cases: list[Case]) -> None:
-        by_symbol: dict[str, list[str]] = {}
+    async def _ask_to_end_together(self, cases: list[Case]) -> list[Case]:
+        """Ask for the end of plain orders, those of a symbol at once; give those asked for."""
+        by_symbol: dict[str, dict[str, Case]] = {}
         for case in cases:
             leg_id = case.ledger.venue_order_id
             if leg_id is not None and not case.is_waiting and not case.is_over:
-                by_symbol.setdefault(case.ticket.symbol, []).append(leg_id)
-        for symbol, ids in by_symbol.items():
+                by_symbol.setdefault(case.ticket.symbol, {})[leg_id] = case
+        asked: list[Case] = []
+        for symbol, named in by_symbol.items():
             try:
-                await self._desk.cancel_many(symbol, ids)
+                await self._desk.cancel_many(symbol, list(named))
             except VenueError as e:  # each is asked for by itself next
-                self._office.note(f"cancelling {len(ids)} orders together: {e}")
+                self._office.note(f"cancelling {len(named)} orders together: {e}")
+            else:
+                asked += named.values()
+        return asked
 
     async def _end(self, case: Case, venue_order_id: str | None) -> str | None:
         """Cancel an order or one leg of it until that is definite; the venue's refusal, if any."""

@@ -194,3 +194,15 @@ def ticket_of(row: OrderRow) -> Ticket:
         post_only=row.post_only,
         reduce_only=row.reduce_only,
     )
+
+
+def with_quantity(case: Case, row: OrderRow) -> OrderRow | None:
+    """Show an order with its quantity; one by cost has none before its end, None until then."""
+    if row.quantity is not None:
+        return row
+    filled = case.ledger.filled
+    if not case.is_over or case.ledger.missing or not filled:
+        return None
+    case.ticket = replace(case.ticket, quantity=filled)
+    case.told.quantity = filled
+    return replace(row, quantity=filled)

@@ -15,6 +15,7 @@ from ccxt_nt.orders.case import (
     may_be_of,
     terms_of,
     ticket_of,
+    with_quantity,
 )
 from ccxt_nt.orders.doubts import Doubts
 from ccxt_nt.orders.inquiry import OrderKey
@@ -134,6 +135,9 @@ class Cases(Doubts):
         trigger = None if client_id is None else self._ledgers.by_venue(client_id)
         if client_id is None or trigger is None or trigger is ledger:
             return ledger
+        stranger = self._cases.get(id(ledger))
+        if stranger is not None and stranger.is_external and not stranger.is_announced:
+            self._ledgers.disown(ledger)  # its client id is no name that anybody gave it
         return self._ledgers.follow(client_id, venue_order_id)
 
     def gone(self, case: Case) -> None:
@@ -269,11 +273,26 @@ class Cases(Doubts):
             case,
             now=self._secs(),
             patience_secs=FEE_PATIENCE_SECS,
-            is_ready=lambda fill: not case.ticket.reduce_only or self._can_reduce(case, fill),
+            is_ready=self._readiness(case),
         )
         facts = replace(facts_of(case, self.past), pending=self._pending(case.client_order_id))
         for saying in due(facts, case.told, held=held):
             self.say(case, saying)
+
+    def _readiness(self, case: Case) -> Callable[[FillRow], bool]:
+        """Make the question whether the engine holds what a fill takes away, with all before it."""
+        taken = Decimal(0)
+
+        def is_ready(fill: FillRow) -> bool:
+            nonlocal taken
+            if not case.ticket.reduce_only:
+                return True
+            if not self._can_reduce(case, replace(fill, quantity=taken + fill.quantity)):
+                return False
+            taken += fill.quantity
+            return True
+
+        return is_ready
 
     def _look_for(self, case: Case, awaited: Awaited) -> None:
         """Put the terms of a replacement into force as soon as anything tells of it."""
@@ -324,6 +343,7 @@ class Cases(Doubts):
         current = case.ledger.current
         if current is None or current.last is None:
             return
+        self._link_late(case, current.last)
         if self._is_absorbed(case):
             self._cases.pop(id(case.ledger), None)  # it turned out to be ours
             self._live.pop(id(case.ledger), None)
@@ -335,11 +355,18 @@ class Cases(Doubts):
             return
         if case.ledger.status is OrderStatus.TRIGGERED and not case.ledger.fills:
             return  # what it became is told, under its own name where nothing links them
-        row = _with_quantity(case, current.last)
+        row = with_quantity(case, current.last)
         if row is not None and not case.is_announced and not self._may_be_ours(case):
             case.is_announced = True
             self._announce(case, row)
             case.told.venue_order_id = current.venue_order_id  # the report says that it is accepted
+
+    def _link_late(self, case: Case, row: OrderRow) -> None:
+        """Give an order to the trigger order that it came from, which was not known before."""
+        ledger = self._linked(row.client_order_id, row.venue_order_id, case.ledger)
+        owner = self._cases.get(id(ledger))
+        if owner is not None and owner is not case:
+            self._advance(owner)
 
     def _may_be_ours(self, case: Case) -> bool:
         """Say whether a stranger may turn out to be an order of ours."""
@@ -366,15 +393,3 @@ class Cases(Doubts):
         )
         self._note(f"{venue_order_id}: an order that was held to be refused is there; cancelling")
         self._on_ghost(case)
-
-
-def _with_quantity(case: Case, row: OrderRow) -> OrderRow | None:
-    """Show an order with its quantity; one by cost has none before its end, None until then."""
-    if row.quantity is not None:
-        return row
-    filled = case.ledger.filled
-    if not case.is_over or case.ledger.missing or not filled:
-        return None
-    case.ticket = replace(case.ticket, quantity=filled)
-    case.told.quantity = filled
-    return replace(row, quantity=filled)

@@ -217,6 +217,12 @@ class Ledgers:
         ledger = self._find(fill.venue_order_id, fill.client_order_id)
         return ledger, ledger.absorb_fill(fill)
 
+    def disown(self, ledger: Ledger) -> None:
+        """Take an order for nobody's whose client id only looked like one of ours."""
+        if ledger.client_order_id is not None:
+            self._ours.pop(ledger.client_order_id, None)
+            ledger.client_order_id = None
+
     def forget(self, client_order_id: str) -> None:
         """Drop an order of ours that is over."""
         ledger = self._ours.pop(client_order_id, None)
