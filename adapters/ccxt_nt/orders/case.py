@@ -104,11 +104,11 @@ def facts_of(case: Case, past: Set[str]) -> Facts:
         missing=ledger.missing,
         sure=is_sure(case),
         fired=case.has_fired,
-        quantity=_quantity_of(ledger),
+        quantity=quantity_of(ledger),
     )
 
 
-def _quantity_of(ledger: Ledger) -> Decimal | None:
+def quantity_of(ledger: Ledger) -> Decimal | None:
     """Tell the quantity of the whole: what other legs filled and what the present one is for."""
     current = ledger.current
     if current is None or current.last is None or current.last.quantity is None:
@@ -144,6 +144,14 @@ def held_fills(
         elif now < case.fill_due.setdefault(fill.trade_id, now + patience_secs):
             held.append(fill.trade_id)
     return held
+
+
+def room(case: Case) -> Decimal | None:
+    """Count what may still fill while a change is under way; more is held until it is known."""
+    told = case.told
+    if told.in_quote or told.closed or not case.turn.locked():
+        return None
+    return max(told.quantity, quantity_of(case.ledger) or Decimal(0)) - told.filled
 
 
 def may_be_of(trigger: Case, stranger: Case) -> bool:

@@ -13,6 +13,7 @@ from ccxt_nt.orders.case import (
     held_fills,
     is_past,
     may_be_of,
+    room,
     terms_of,
     ticket_of,
     with_quantity,
@@ -280,17 +281,16 @@ class Cases(Doubts):
             self.say(case, saying)
 
     def _readiness(self, case: Case) -> Callable[[FillRow], bool]:
-        """Make the question whether the engine holds what a fill takes away, with all before it."""
-        taken = Decimal(0)
+        """Make the question whether the engine can take a fill, with all those before it."""
+        taken, most = Decimal(0), room(case)
 
         def is_ready(fill: FillRow) -> bool:
             nonlocal taken
-            if not case.ticket.reduce_only:
-                return True
-            if not self._can_reduce(case, replace(fill, quantity=taken + fill.quantity)):
-                return False
             taken += fill.quantity
-            return True
+            if most is not None and taken > most:
+                return False
+            whole = replace(fill, quantity=taken)
+            return not case.ticket.reduce_only or self._can_reduce(case, whole)
 
         return is_ready
 
