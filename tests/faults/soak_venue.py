@@ -19,7 +19,7 @@ from tests.venue.markets import WalkMarket
 from tests.venue.model import Listing, Product
 
 BASES: Final = ("BTC", "ETH", "SOL", "XRP", "LTC")
-_TRADES_A_MESSAGE: Final = 0.25  # a trade moves tape, book, ticker and candles
+_TRADES_A_MESSAGE: Final = 0.5  # a trade moves tape, book, ticker and candles
 _RARE: Final = (
     Fault(kind=FaultKind.PUSH_DROP, count=None, probability=0.001),
     Fault(kind=FaultKind.PUSH_DUPLICATE, count=None, probability=0.001),

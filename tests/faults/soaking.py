@@ -159,7 +159,8 @@ class Soak:
         part = max(2, len(warm) // 4)
         first = median(each.rss_bytes for each in warm[:part])
         last = median(each.rss_bytes for each in warm[-part:])
-        tasks = (median(x.tasks for x in warm[:part]), median(x.tasks for x in warm[-part:]))
+        # The fewest, for each broken connection is mended by tasks of its own for a moment
+        tasks = (min(x.tasks for x in warm[:part]), min(x.tasks for x in warm[-part:]))
         least = 0 if self.secs >= _CACHES_FULL_SECS else _FILLING
         grew = grown(self._early, self._late, least=least)
         if last > first * (1 + _MOST_GROWTH):

@@ -23,3 +23,15 @@ def test_the_engine_ends_with_the_truth_whatever_went_wrong(dialect: str, produc
     assert totals["orders"] >= 60
     assert totals["fills"] > 0
     assert sum(totals["faults"].values()) > 0
+
+
+def test_ten_seconds_of_five_instruments_and_broken_connections_leak_nothing() -> None:
+    command = [sys.executable, "-m", "tests.faults.soak", "--minutes", "0.67", "--speed", "4"]
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    figures = json.loads(ended.stdout)
+    assert figures["grew"] == []
+    assert figures["events"]["OrderFilled"] > 0
+    assert figures["frames_per_adapter_sec"] > 0
