@@ -1,5 +1,6 @@
 """What random faults found: replacements told early, stops that fire twice, fills out of order."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
@@ -261,3 +262,39 @@ def test_a_stop_of_others_that_has_fired_is_not_announced() -> None:
     desk.cases.take_order(stranger(status=OrderStatus.TRIGGERED, **STOP))
     desk.later(5.0)
     assert desk.announced == []
+
+
+def test_the_terms_of_a_replaced_order_are_compared_as_a_whole() -> None:
+    desk = Registry()
+    case = desk.submit(quantity=Decimal(5))
+    desk.cases.take_fill(fill(quantity=Decimal(2)))
+    case.is_replacing = True
+    desk.cases.take_order(
+        order(status=OrderStatus.CANCELED, quantity=Decimal(5), filled=Decimal(2), updated_ns=3)
+    )
+    desk.cases.follow(case, "v1", "v2", waits=False)
+    rest = order(venue_order_id="v2", quantity=Decimal(3), created_ns=4, updated_ns=4)
+    desk.cases.take_order(rest)
+    case.is_replacing = False
+    said = len(desk.said)
+    desk.cases.compare(rest, asked=desk.clock.now + 1)
+    assert desk.said[said:] == []  # two that filled and three that are left: still five
+    desk.cases.compare(replace(rest, quantity=Decimal(4)), asked=desk.clock.now + 1)
+    (update,) = desk.said[said:]
+    assert isinstance(update, Updated)
+    assert update.quantity == 6
+
+
+def test_a_fill_above_the_known_quantity_waits_while_a_change_is_under_way() -> None:
+    desk = Registry()
+    case = desk.submit(quantity=Decimal(2))
+
+    async def change() -> None:
+        async with case.turn:
+            desk.cases.take_fill(fill(quantity=Decimal(3)))
+            assert desk.kinds == [Accepted]
+            desk.cases.update(case, replace(case.ticket, quantity=Decimal(3)))
+        desk.later(0.1)
+
+    asyncio.run(change())
+    assert desk.kinds == [Accepted, Updated, Filled]

@@ -173,11 +173,11 @@ def waits(case: Case, leg: Leg | None) -> bool:
     return leg.venue_order_id not in {each.next_id for each in case.ledger.legs.values()}
 
 
-def terms_of(row: OrderRow, ticket: Ticket) -> Ticket:
-    """Read an order's terms, as far as the venue tells them."""
+def terms_of(row: OrderRow, ticket: Ticket, *, before: Decimal = Decimal(0)) -> Ticket:
+    """Read an order's terms, as far as the venue tells them; `before` filled in earlier legs."""
     price = row.price if ticket.kind.is_limit and row.price is not None else ticket.price
     trigger = ticket.trigger_price if row.trigger_price is None else row.trigger_price
-    quantity = ticket.quantity if row.quantity is None else row.quantity
+    quantity = ticket.quantity if row.quantity is None else row.quantity + before
     return replace(ticket, quantity=quantity, price=price, trigger_price=trigger)
 
 

@@ -161,9 +161,11 @@ class Cases(Doubts):
         if case is None or case.turn.locked() or not case.is_registered:
             return
         case.misses = 0
-        if asked <= case.changed_at or len(case.ledger.legs) > 1 or case.told.in_quote:
+        if asked <= case.changed_at or case.told.in_quote or case.ledger.missing:
             return
-        terms = terms_of(row, case.ticket)
+        if case.ledger.venue_order_id != row.venue_order_id:
+            return
+        terms = terms_of(row, case.ticket, before=case.ledger.filled_before(row.venue_order_id))
         if row.status is OrderStatus.OPEN and terms != case.ticket and not case.told.closed:
             self.update(case, terms)
 

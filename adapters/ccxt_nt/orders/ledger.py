@@ -78,6 +78,11 @@ class Ledger:
         """Sum the fills of all legs."""
         return sum((leg.filled for leg in self.legs.values()), _ZERO)
 
+    def filled_before(self, venue_order_id: str) -> Decimal:
+        """Sum the fills of all other legs."""
+        legs = self.legs.values()
+        return sum((leg.filled for leg in legs if leg.venue_order_id != venue_order_id), _ZERO)
+
     @property
     def missing(self) -> Decimal:
         """Count what the venue says is filled and no fill explains: fetch the fills."""
