@@ -9,8 +9,11 @@ from nautilus_trader.model import (
     AccountId,
     ClientOrderId,
     FillReport,
+    InstrumentId,
     OrderStatus,
     OrderStatusReport,
+    StrategyId,
+    TradeId,
     VenueOrderId,
 )
 
@@ -26,6 +29,7 @@ from tests.fuzz.oracle import BrokenError, Claims, Engine
 # `Any` in this module: the engine's events are calls with its own types
 
 ACCOUNT_ID: Final = AccountId("FUZZ-001")
+STRATEGY_ID: Final = StrategyId("FUZZ-001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +37,12 @@ class EngineOrder:
     """As much of an engine's order as is asked for when events are written."""
 
     client_order_id: ClientOrderId
+    instrument_id: InstrumentId
+    strategy_id: StrategyId = STRATEGY_ID
     has_price: bool = True
     has_trigger_price: bool = False
+    is_closed: bool = False
+    trade_ids: list[TradeId] = field(default_factory=list)
     status: OrderStatus = OrderStatus.SUBMITTED
 
 
@@ -113,6 +121,7 @@ class Account:
     ) -> None:
         """Take a fill; the same one twice is a fault."""
         del venue_order_id, venue_position_id, currency, liquidity, ts_event
+        order.trade_ids.append(trade_id)
         named = order.client_order_id.value, trade_id.value
         self.fills[named] = self.fills.get(named, 0) + 1
         self._insist(self.fills[named] == 1, f"fill {named} was told twice")

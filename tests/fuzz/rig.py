@@ -327,7 +327,7 @@ class Rig:
             quantity=self._quantity(listing, price),
             price=price,
         )
-        self.account.cache.orders[name] = EngineOrder(client_order_id=ClientOrderId(name))
+        self.account.cache.orders[name] = self._engine_order(name)
         case = self.parts.cases.open(name, sent, told(sent), since_ms=wall_ms() - 60_000)
         ready = lambda: self.parts.watching.cover(self.symbol)  # noqa: E731 - one call
         self.parts.spawn(self.parts.acts.submit(case, ready=ready), name)
@@ -347,6 +347,10 @@ class Rig:
         await self.settle(0.02)
         return name
 
+    def _engine_order(self, name: str) -> EngineOrder:
+        instrument_id = self.provider.instrument(self.symbol).id
+        return EngineOrder(client_order_id=ClientOrderId(name), instrument_id=instrument_id)
+
     def _quantity(self, listing: Listing, price: Decimal) -> Decimal:
         """Choose an amount that no venue finds too small."""
         lots = -(-_NOTIONAL // (price * listing.lot * listing.contract_size))
@@ -356,8 +360,7 @@ class Rig:
         """Let everything that is ready run, and time pass."""
         await asyncio.sleep(secs)
         for own_id, venue_id in self.account.reported:
-            known = ClientOrderId(own_id)
-            self.account.cache.orders.setdefault(own_id, EngineOrder(client_order_id=known))
+            self.account.cache.orders.setdefault(own_id, self._engine_order(own_id))
             self.parts.cases.registered(own_id, venue_id)
         self.account.reported.clear()
 
