@@ -37,6 +37,14 @@ class Throttled(VenueError):
     """Too many requests: it was answered, but ask before doing it again."""
 
 
+class Untimely(Throttled):
+    """The venue refused the time of the signature: it did not happen, look at its clock."""
+
+
+class Unsent(VenueError):
+    """It never left this process: it did not happen."""
+
+
 class Unknown(VenueError):
     """It may have happened. Never resend; reconciliation will tell."""
 

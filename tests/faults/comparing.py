@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from ccxt_nt.orders.generations import original
-from tests.venue.model import Balance, Fill, Order, Status
+from tests.venue.model import Balance, Fill, Kind, Order, Side, Status
 
 _LIVE = (Status.OPEN, Status.WAITING)
 _NEVER = frozenset({"DENIED", "REJECTED"})  # statuses of orders that the venue does not have
@@ -69,10 +69,16 @@ class Lens:
     decode: Callable[[str], str | None]  # a venue's client id -> the engine's
     money: Callable[[Decimal, str], Decimal]  # rounds as the engine's money does
     keeps_id: bool = False  # the venue shows a fired order under its trigger order's id
+    cost_buys: bool = False  # market buys are for a cost: their quantity is known when they filled
 
     def shown_id(self, order: Order) -> str:
         """Tell the id under which the venue shows an order."""
         return order.fired_from or order.order_id if self.keeps_id else order.order_id
+
+    def can_tell(self, order: Order) -> bool:
+        """Say whether an order of somebody else has a quantity that the engine could be told."""
+        is_market_buy = order.ask.kind is Kind.MARKET and order.ask.side is Side.BUY
+        return not (self.cost_buys and is_market_buy)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,7 +126,7 @@ def _order_differences(
         ids = [leg.order_id for leg in chain.legs]
         known = [others.pop(each) for each in ids if each in others]
         if not known:
-            if chain.fills or chain.live:
+            if chain.fills or any(lens.can_tell(leg) for leg in chain.live):
                 yield f"order {root} of somebody else: the engine does not know it: {chain}"
         elif len(known) > 1:
             yield from _of_parts(known, chain, lens)

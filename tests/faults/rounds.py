@@ -111,6 +111,7 @@ class _Table:
             decode=codec(self._row.codec).decode,
             money=rounded,
             keeps_id=stops is not None and stops.keeps_id,
+            cost_buys=self._row.market_buy is MarketBuy.COST,
         )
         self._done: set[str] = set()  # ids of the engine's orders of earlier schedules
         self._sight = Sight()

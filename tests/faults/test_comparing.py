@@ -131,3 +131,21 @@ def test_schedules_are_the_same_for_the_same_seed_and_have_every_act_and_fault()
     steps = [step for each in drawn for step in each.steps]
     assert {step.act for step in steps} == set(Act)
     assert {fault.kind for step in steps for fault in step.faults} == set(FaultKind)
+
+
+def test_a_market_buy_by_hand_for_a_cost_is_expected_once_it_filled() -> None:
+    by_cost = replace(LENS, cost_buys=True)
+    ask = Ask(symbol="B/U", side=Side.BUY, kind=Kind.MARKET, quantity=Decimal(3))
+    waiting = replace(
+        VENUE.orders[0],
+        order_id="66",
+        ask=ask,
+        quantity=None,
+        status=Status.WAITING,
+        filled=Decimal(0),
+    )
+    venue = replace(VENUE, orders=(*VENUE.orders, waiting))
+    assert differences(ENGINE, venue, by_cost) == []
+    assert differences(ENGINE, venue, LENS)
+    filled = replace(VENUE.fills[0], trade_id="8", order_id="66")
+    assert differences(ENGINE, replace(venue, fills=(*VENUE.fills, filled)), by_cost)

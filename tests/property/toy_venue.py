@@ -21,6 +21,7 @@ SYMBOL = "BTC/USDT:USDT"
 LAST = Decimal(50_000)  # price that never moves
 CEILING = Decimal(60_000)  # a price above is refused
 START_MS = 1_700_000_000_000
+_WORDS = {"open": "live", "canceled": "canceled", "filled": "filled", "fired": "executed"}
 
 
 @dataclass(kw_only=True)
@@ -36,6 +37,8 @@ class Truth:
     created_ms: int
     updated_ms: int
     status: str = "open"
+    fired_from: str | None = None  # the trigger order that it was
+    fired_id: str | None = None  # what this trigger order became
     fills: list[tuple[str, Decimal, Decimal, int]] = field(default_factory=list)
 
     @property
@@ -56,8 +59,26 @@ class Truth:
             "status": "closed" if self.status == "filled" else self.status,
             "timestamp": self.created_ms,
             "lastUpdateTimestamp": self.updated_ms,
-            "info": {},
+            "info": self._info(),
         }
+
+    def _info(self) -> dict[str, Any]:
+        """Tell it in Bitget's words, which name what a trigger order became."""
+        info: dict[str, Any] = {
+            "clientOid": self.client_id,
+            "side": self.side,
+            "orderType": "market" if self.price is None else "limit",
+            "size": str(self.quantity),
+            "price": None if self.price is None else str(self.price),
+            "uTime": str(self.updated_ms),
+            "baseVolume": str(self.filled),
+            "status": _WORDS.get(self.status, self.status),
+        }
+        if self.trigger is not None:
+            info |= {"planType": "normal_plan", "executePrice": info["price"]}
+        if self.fired_id is not None:
+            info["executeOrderId"] = self.fired_id
+        return info
 
     def trades(self) -> list[dict[str, Any]]:
         return [
@@ -81,7 +102,8 @@ class Truth:
 class ToyVenue:
     """Orders of one symbol; time is turned by whoever sleeps."""
 
-    def __init__(self, rng: Random, *, fault_rate: float) -> None:
+    def __init__(self, rng: Random, *, fault_rate: float, keeps_names: bool = False) -> None:
+        self.keeps_names = keeps_names  # a fired order has its trigger order's client id
         self.rng = rng
         self.fault_rate = fault_rate
         self.now_ms = START_MS
@@ -144,6 +166,49 @@ class ToyVenue:
         self._tell(order)
         self.on_fill(order.trades()[-1])
 
+    def fire(self, order_id: str) -> None:
+        """Let the price reach a trigger: a plain order goes out under another id."""
+        order = self.orders[order_id]
+        if order.status != "open" or order.trigger is None:
+            return
+        self._count += 1
+        fired = Truth(
+            order_id=f"v{self._count}",
+            client_id=order.client_id if self.keeps_names else order_id,
+            side=order.side,
+            quantity=order.quantity,
+            price=order.price,
+            trigger=None,
+            created_ms=self.now_ms,
+            updated_ms=self.now_ms,
+            fired_from=order_id,
+        )
+        self.orders[fired.order_id] = fired
+        order.status = "fired"
+        order.fired_id = None if self.keeps_names else fired.order_id
+        self._tell(order)
+        self._tell(fired)
+
+    def place_by_hand(self, *, is_stop: bool) -> None:
+        """Let somebody else place an order on the same account."""
+        self._count += 1
+        order = Truth(
+            order_id=f"v{self._count}",
+            client_id=f"hand-{self._count}",
+            side="buy",
+            quantity=Decimal("0.7"),
+            price=None if is_stop else Decimal(48_500),
+            trigger=Decimal(51_500) if is_stop else None,
+            created_ms=self.now_ms,
+            updated_ms=self.now_ms,
+        )
+        self.orders[order.order_id] = order
+        self._tell(order)
+
+    def root(self, order: Truth) -> Truth:
+        """Find the trigger order that an order was, or itself."""
+        return order if order.fired_from is None else self.root(self.orders[order.fired_from])
+
     # ---- calls ----
 
     def _fetch_ticker(self, symbol: str) -> dict[str, Any]:
@@ -154,7 +219,7 @@ class ToyVenue:
     ) -> dict[str, Any]:
         client_id = params["clientOrderId"]
         self.placements[client_id] += 1
-        if any(order.client_id == client_id for order in self.orders.values()):
+        if any(order.client_id == client_id for order in self._known()):
             raise Exists("duplicate client order id")
         if price is not None and Decimal(price) > CEILING:
             raise Rejected("price too high")
@@ -230,10 +295,15 @@ class ToyVenue:
 
     def _order(self, order_id: str, params: Any) -> Truth:
         client_id = params.get("clientOrderId")
-        for order in self.orders.values():
+        for order in self._known():
             if order.order_id == order_id or order.client_id == client_id:
                 return order
         raise Missing("no such order")
+
+    def _known(self) -> list[Truth]:
+        """List what can be asked for: where a name is kept, a fired trigger order cannot."""
+        hidden = "fired" if self.keeps_names else ""
+        return [order for order in self.orders.values() if order.status != hidden]
 
     def _tell(self, order: Truth) -> None:
         self.now_ms += 1

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from ccxt_nt.orders.ledger import Ledger, Ledgers
+from ccxt_nt.orders.ledger import Ledger
+from ccxt_nt.orders.ledgers import Ledgers
 from ccxt_nt.values import OrderStatus
 from tests.property.test_ccxt_ledger import decode, fill, row
 
@@ -45,9 +46,10 @@ def test_a_cumulative_sum_without_fills_says_what_is_missing() -> None:
     )
     assert news.status is OrderStatus.CANCELED
     assert news.missing == 3
-    assert not ledger.is_settled
+    assert ledger.missing
     book.absorb_fill(fill("f1", Decimal(3)))
-    assert ledger.is_settled
+    assert ledger.is_closed
+    assert ledger.missing == 0
 
 
 def test_a_filled_order_without_a_sum_is_missing_whole() -> None:
@@ -125,7 +127,7 @@ def test_a_replacement_takes_over_and_its_fills_add_up() -> None:
     book, ledger = book_of_ours()
     book.absorb_order(row("V1"))
     book.absorb_fill(fill("f1", Decimal(3)))
-    book.follow("V1", "V2")
+    book.replace("V1", "V2")
     book.absorb_order(row("V2", client_order_id="t-O-1-R1", quantity=Decimal(7)))
     book.absorb_fill(fill("f2", Decimal(5), order_id="V2"))
     assert ledger.venue_order_id == "V2"
@@ -181,7 +183,7 @@ def test_an_order_of_ours_is_never_joined_to_another_of_ours() -> None:
     book, ledger = book_of_ours()
     other = book.acknowledge("O-2", "V2")
     book.absorb_order(row("V1"))
-    book.follow("V1", "V2")
+    book.replace("V1", "V2")
     assert book.by_venue("V1") is ledger
     assert book.by_venue("V2") is other
 

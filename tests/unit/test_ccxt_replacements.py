@@ -119,7 +119,7 @@ def test_an_order_and_its_replacement_stand_where_the_living_or_the_filled_one_s
     old: OrderStatus, new: OrderStatus, whole: OrderStatus
 ) -> None:
     ledger = Ledger("c1")
-    ledger.follow("v1", "v2")
+    ledger.replace("v1", "v2")
     ledger.absorb_order(order(status=old))
     ledger.absorb_order(order(venue_order_id="v2", status=new))
     assert ledger.status is whole
@@ -129,7 +129,7 @@ def test_a_plain_order_in_place_of_a_fired_stop_is_not_asked_for_as_a_stop() -> 
     desk = Registry()
     case = desk.submit(**STOP)
     desk.cases.take_order(order(status=OrderStatus.TRIGGERED, fired_id="v2", updated_ns=9, **STOP))
-    desk.cases.follow(case, "v2", "v3", waits=False)
+    desk.cases.replaced(case, "v2", "v3", waits=False)
     assert not desk.cases.key(case, "v3").waiting
 
 
@@ -272,7 +272,7 @@ def test_the_terms_of_a_replaced_order_are_compared_as_a_whole() -> None:
     desk.cases.take_order(
         order(status=OrderStatus.CANCELED, quantity=Decimal(5), filled=Decimal(2), updated_ns=3)
     )
-    desk.cases.follow(case, "v1", "v2", waits=False)
+    desk.cases.replaced(case, "v1", "v2", waits=False)
     rest = order(venue_order_id="v2", quantity=Decimal(3), created_ns=4, updated_ns=4)
     desk.cases.take_order(rest)
     case.is_replacing = False

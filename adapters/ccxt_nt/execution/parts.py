@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
@@ -12,15 +12,17 @@ from ccxt_nt.execution.scribe import Scribe
 from ccxt_nt.health import HealthBoard
 from ccxt_nt.ids import codec
 from ccxt_nt.line.client import Line
+from ccxt_nt.line.clock import VenueClock
 from ccxt_nt.orders.acts import Acts
 from ccxt_nt.orders.case import Case
 from ccxt_nt.orders.cases import Cases
-from ccxt_nt.orders.desk import Desk, Terms
+from ccxt_nt.orders.desk import Desk
 from ccxt_nt.orders.fetching import Fetcher
 from ccxt_nt.orders.inquiry import Inquiry
 from ccxt_nt.orders.office import Office
 from ccxt_nt.orders.resolver import Patience, Resolver
 from ccxt_nt.orders.story import Rejected, Saying
+from ccxt_nt.orders.terms import OrdersWithTerms, SettledTerms
 from ccxt_nt.orders.watching import Ears, Watching
 
 HOW_TO_KEEP: Final = (
@@ -40,11 +42,11 @@ class Tools:
     board: HealthBoard
     ears: Ears
     secs: Callable[[], float] = time.monotonic
-    offset_ms: int = 0  # the venue's clock minus ours
+    clock: VenueClock = field(default_factory=VenueClock)
 
     def now_ms(self) -> int:
         """Tell the venue's time."""
-        return time.time_ns() // 1_000_000 + self.offset_ms
+        return self.clock.now_ms
 
 
 class Parts:
@@ -54,7 +56,8 @@ class Parts:
         row = account.profile
         self._tools = tools
         self.codec = codec(row.codec)
-        self.desk = Desk(row, orders)
+        self._counter = OrdersWithTerms(orders)
+        self.desk = Desk(row, self._counter)
         self.inquiry = Inquiry(row, account, now_ms=tools.now_ms)
         self.cases = Cases(
             row,
@@ -123,12 +126,12 @@ class Parts:
 
     # ---- life ----
 
-    async def start(self, symbols: tuple[str, ...], terms: Terms) -> None:
+    async def start(self, symbols: tuple[str, ...], terms: SettledTerms) -> None:
         """Begin to watch; returns once the account was seen whole."""
-        self.desk.terms = terms
+        self.desk.terms = self._counter.terms = terms
         self._lasting = [
-            asyncio.create_task(self.fetcher.run(), name="fetch fills"),
-            asyncio.create_task(self._tick(), name="tick"),
+            asyncio.create_task(self._guard(self.fetcher.run(), "fetch fills")),
+            asyncio.create_task(self._guard(self._tick(), "tick")),
         ]
         await self.watching.start(symbols)
 

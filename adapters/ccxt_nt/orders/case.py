@@ -48,10 +48,14 @@ class Case:
     asked_at: float = 0.0  # when a trigger order was last asked whether it fired
     faults: int = 0  # how often something could not be said
     misses: int = 0  # how many looks in a row did not find it
+    missed_at: float = 0.0  # when the first of them was
+    sightings: int = 0  # how many looks listed it as open though it was held to be over
     changed_at: float = 0.0  # when the engine was last told of new terms
     over_at: float | None = None  # when it was first seen to be over
     generation: int = 0  # how often it was replaced at the venue
+    names: dict[str, str] = field(default_factory=dict)  # client ids of replaced orders, by id
     replacements: set[str] = field(default_factory=set)  # ids of trigger orders sent for others
+    namesakes: set[str] = field(default_factory=set)  # ids of others' orders of the same name
     awaited: Awaited | None = None  # a replacement that the venue may have by now
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one command at a time
     fill_due: dict[str, float] = field(default_factory=dict)  # trade id -> when patience ends
@@ -66,6 +70,12 @@ class Case:
     def is_waiting(self) -> bool:
         """Say whether it waits for its trigger price."""
         return self.ticket.kind.is_trigger and not self.has_fired
+
+    @property
+    def is_unlinked(self) -> bool:
+        """Say whether a trigger order went out, and as what is not known."""
+        current = None if self.is_gone else self.ledger.current
+        return current is not None and self.ledger.is_unlinked(current)
 
     @property
     def is_over(self) -> bool:
@@ -162,15 +172,24 @@ def may_be_of(trigger: Case, stranger: Case) -> bool:
 
 
 def waits(case: Case, leg: Leg | None) -> bool:
-    """Say whether one leg of an order waits for its trigger price."""
+    """Say whether one leg of an order is asked for as a waiting trigger order.
+
+    One that fired still is, until that told what it became.
+    """
     if not case.ticket.kind.is_trigger or leg is None:
         return case.is_waiting
+    if case.ledger.is_unlinked(leg):
+        return True
+    if case.ledger.became(leg) is not None:
+        return False
     if leg.last is not None or leg.fills or leg.status is OrderStatus.TRIGGERED:
         return not fired(leg)
     if leg.venue_order_id in case.replacements:
         return True
     # Whatever else came after a leg is what a stop became, or was sent when it had fired
-    return leg.venue_order_id not in {each.next_id for each in case.ledger.legs.values()}
+    legs = case.ledger.legs.values()
+    later = {each.fired_id for each in legs} | {each.replaced_by for each in legs}
+    return leg.venue_order_id not in later
 
 
 def terms_of(row: OrderRow, ticket: Ticket, *, before: Decimal = Decimal(0)) -> Ticket:

@@ -12,10 +12,8 @@ from ccxt_nt.orders.case import (
     facts_of,
     held_fills,
     is_past,
-    may_be_of,
     room,
     terms_of,
-    ticket_of,
     with_quantity,
 )
 from ccxt_nt.orders.doubts import Doubts
@@ -25,8 +23,9 @@ from ccxt_nt.orders.story import Rejected, Saying, Told, Updated, due
 from ccxt_nt.profiles import Profile
 from ccxt_nt.values import FillRow, OrderRow, OrderStatus, Ticket
 
-_PATIENT_SECS = 0.5  # an order nobody knows may still turn out to be one we just sent
 _MISSES = 3  # looks that did not find an order before it is held to be over
+_MISSING_SECS = 2.0  # and so long at least, for one part of a venue may lag behind another
+_SIGHTINGS = 3  # listings that show an order as open which was held to be over
 _ALIVE = (OrderStatus.OPEN, OrderStatus.TRIGGERED)
 FEE_PATIENCE_SECS = 5.0  # then a fill is told with the fee that the venue's rates make
 
@@ -70,10 +69,13 @@ class Cases(Doubts):
 
     def open(self, client_order_id: str, ticket: Ticket, told: Told, *, since_ms: int) -> Case:
         """Begin an order of ours, before it is sent."""
+        for other in self:
+            if other.client_order_id == client_order_id and other.ledger.venue_order_id is not None:
+                other.client_order_id = other.ledger.venue_order_id  # somebody else's of that name
         case = Case(
             client_order_id=client_order_id,
             ticket=ticket,
-            ledger=self._ledgers.expect(client_order_id),
+            ledger=self._ledgers.begin(client_order_id),
             told=told,
             opened=self._secs(),
             since_ms=since_ms,
@@ -87,36 +89,35 @@ class Cases(Doubts):
         self._ledgers.acknowledge(case.client_order_id, venue_order_id)
         self._advance(case)
 
-    def follow(self, case: Case, venue_order_id: str, next_id: str, *, waits: bool) -> None:
-        """Note that an order has another id now."""
+    def replaced(self, case: Case, old_id: str, new_id: str, *, waits: bool) -> None:
+        """Note that another order stands in an order's stead at the venue."""
         if not case.ledger.is_external:
-            self._ledgers.acknowledge(case.client_order_id, venue_order_id)
-        self._ledgers.follow(venue_order_id, next_id)
+            self._ledgers.acknowledge(case.client_order_id, old_id)
+        case.names.setdefault(old_id, case.ticket.client_order_id)
+        self._ledgers.replace(old_id, new_id)
         if waits:
-            case.replacements.add(next_id)
-
-    def revert(self, case: Case, old_id: str, new_id: str) -> None:
-        """Note that a replacement was taken back: the old order, or what it fired, is in force."""
-        legs = case.ledger.legs
-        last = legs[old_id].last
-        fired_id = None if last is None else last.fired_id
-        legs[old_id].next_id = fired_id
-        legs[new_id].next_id = fired_id or old_id
+            case.replacements.add(new_id)
 
     def take_order(self, row: OrderRow) -> Case:
         """Take in what the venue says of an order; ValueError where that can be told to nobody."""
         self._check(row)
+        row = self._told_apart(row)
         ledger, news = self._ledgers.absorb_order(row)
         ledger = self._linked(row.client_order_id, row.venue_order_id, ledger)
         self.news += news.status is not None
         self.orphans.pop(row.venue_order_id, None)
-        case = self._case_of(ledger, row)
+        case = self._cases.get(id(ledger))
+        if case is None:
+            case = self._meet(ledger, row)
+            if self.suspects:
+                self._on_want()
         self._advance(case)
         return case
 
     def take_fill(self, fill: FillRow) -> None:
         """Take in a fill; ValueError where it can be told to nobody."""
         self._check(fill)
+        fill = self._told_apart(fill)
         ledger, is_new = self._ledgers.absorb_fill(fill)
         ledger = self._linked(fill.client_order_id, fill.venue_order_id, ledger)
         self.news += is_new
@@ -131,6 +132,23 @@ class Cases(Doubts):
             self.orphans[fill.venue_order_id] = fill  # an order that nobody told us of: ask
             self._on_want()
 
+    def _told_apart[Row: (OrderRow, FillRow)](self, row: Row) -> Row:
+        """Take its client id from what is no order of ours, though it is called like one."""
+        name = None if row.client_order_id is None else self.decode(row.client_order_id)
+        case = None if name is None else self._by_id.get(name)
+        if case is None or self.is_mine(case, row):
+            return row
+        return replace(row, client_order_id=None)
+
+    def is_mine(self, case: Case, row: OrderRow | FillRow) -> bool:
+        """Say whether a row with an order's client id is of that order; note where it is not."""
+        if not self.is_namesake(case, row):
+            return True
+        if row.venue_order_id not in case.namesakes:
+            case.namesakes.add(row.venue_order_id)
+            self._note(f"{case.client_order_id}: {row.venue_order_id} has its client id as well")
+        return False
+
     def _linked(self, client_id: str | None, venue_order_id: str, ledger: Ledger) -> Ledger:
         """Know a fired order by its client id, where that is the id of the trigger order."""
         trigger = None if client_id is None else self._ledgers.by_venue(client_id)
@@ -139,7 +157,7 @@ class Cases(Doubts):
         stranger = self._cases.get(id(ledger))
         if stranger is not None and stranger.is_external and not stranger.is_announced:
             self._ledgers.disown(ledger)  # its client id is no name that anybody gave it
-        return self._ledgers.follow(client_id, venue_order_id)
+        return self._ledgers.fire(client_id, venue_order_id)
 
     def gone(self, case: Case) -> None:
         """Note that the venue had an order and knows it no more: it is over."""
@@ -151,8 +169,10 @@ class Cases(Doubts):
         case = self._owner(key.venue_order_id)
         if case is None or case.turn.locked():
             return  # whoever works on it asks by itself
+        if not case.misses:
+            case.missed_at = self._secs()
         case.misses += 1
-        if case.misses >= _MISSES:
+        if case.misses >= _MISSES and self._secs() - case.missed_at >= _MISSING_SECS:
             self.gone(case)
 
     def compare(self, row: OrderRow, *, asked: float) -> None:
@@ -161,6 +181,9 @@ class Cases(Doubts):
         if case is None or case.turn.locked() or not case.is_registered:
             return
         case.misses = 0
+        if case.is_gone and row.status is OrderStatus.OPEN:
+            self._sight(case)
+            return
         if asked <= case.changed_at or case.told.in_quote or case.ledger.missing:
             return
         if case.ledger.venue_order_id != row.venue_order_id:
@@ -168,6 +191,20 @@ class Cases(Doubts):
         terms = terms_of(row, case.ticket, before=case.ledger.filled_before(row.venue_order_id))
         if row.status is OrderStatus.OPEN and terms != case.ticket and not case.told.closed:
             self.update(case, terms)
+
+    def _sight(self, case: Case) -> None:
+        """Note that the venue lists an order that it had not known any more.
+
+        One listing may be old; what several show is there, and may fill without being looked after.
+        """
+        case.sightings += 1
+        if case.sightings < _SIGHTINGS:
+            return
+        case.is_gone, case.sightings, case.over_at = False, 0, None
+        if case.told.closed:
+            self._rise(case)
+        else:
+            self._advance(case)
 
     def checked(self, cases: tuple[Case, ...]) -> None:
         """Note that all fills were asked for after these orders were over."""
@@ -215,26 +252,22 @@ class Cases(Doubts):
     def advance(self) -> None:
         """Say what has become due with time, and announce orders of others."""
         for case in self:
-            if not case.is_registered and self.doors_open:
-                self._offer(case)
-            elif case.is_external and self._is_absorbed(case):
-                case.is_gone = case.is_sure = True
-            self._try_to_advance(case)
+            try:
+                self._grow_old(case)
+            except Exception as e:  # one order must not keep the others from being told of
+                self._note_fault(case, e)
 
-    def _is_absorbed(self, case: Case) -> bool:
-        """Say whether a trigger order of somebody else is told as the order that it became."""
-        current = case.ledger.current
-        if current is None:
-            return False
-        return self._ledgers.by_venue(current.venue_order_id) is not case.ledger
+    def _grow_old(self, case: Case) -> None:
+        if not case.is_registered and self.doors_open:
+            self._offer(case)
+        elif case.is_external and self._is_absorbed(case):
+            case.is_gone = case.is_sure = True
+        self._advance(case)
 
-    def _try_to_advance(self, case: Case) -> None:
-        try:
-            self._advance(case)
-        except Exception as e:  # one order must not keep the others from being told of
-            case.faults += 1
-            if case.faults & (case.faults - 1) == 0:  # ever fewer lines of the same
-                self._note(f"{case.client_order_id}: could not be told: {type(e).__name__}: {e}")
+    def _note_fault(self, case: Case, e: Exception) -> None:
+        case.faults += 1
+        if case.faults & (case.faults - 1) == 0:  # ever fewer lines of the same
+            self._note(f"{case.client_order_id}: could not be told: {type(e).__name__}: {e}")
 
     def reported(self, case: Case, fills: tuple[FillRow, ...]) -> None:
         """Note that the engine was given a report of an order, with these fills."""
@@ -307,38 +340,10 @@ class Cases(Doubts):
         """Note that the venue has the awaited replacement."""
         awaited, case.awaited = case.awaited, None
         if awaited is not None:
-            self.follow(case, awaited.old_id, venue_order_id, waits=awaited.waits)
+            self.replaced(case, awaited.old_id, venue_order_id, waits=awaited.waits)
             self.update(case, awaited.terms)
 
     # ---- orders of others, and of the dead ----
-
-    def _case_of(self, ledger: Ledger, row: OrderRow) -> Case:
-        case = self._cases.get(id(ledger))
-        if case is not None:
-            return case
-        name = self._foreign_id(row)
-        if name != row.venue_order_id:  # ours of an earlier run, or named like one
-            ledger = self._ledgers.expect(name)
-        case = Case(
-            client_order_id=name,
-            ticket=ticket_of(row),
-            ledger=ledger,
-            told=Told(
-                quantity=row.quantity or Decimal(0),
-                price=row.price,
-                trigger_price=row.trigger_price,
-            ),
-            opened=self._secs(),
-            since_ms=row.created_ns // 1_000_000 - 60_000,
-            is_external=True,
-            is_registered=False,
-            is_sent=True,
-            generation=self._generation(row),
-        )
-        self._enter(case)
-        if self.suspects:
-            self._on_want()
-        return case
 
     def _offer(self, case: Case) -> None:
         """Announce an order of somebody else, once it cannot be one that we just sent."""
@@ -359,8 +364,8 @@ class Cases(Doubts):
             return  # what it became is told, under its own name where nothing links them
         row = with_quantity(case, current.last)
         if row is not None and not case.is_announced and not self._may_be_ours(case):
-            case.is_announced = True
             self._announce(case, row)
+            case.is_announced = True
             case.told.venue_order_id = current.venue_order_id  # the report says that it is accepted
 
     def _link_late(self, case: Case, row: OrderRow) -> None:
@@ -369,17 +374,6 @@ class Cases(Doubts):
         owner = self._cases.get(id(ledger))
         if owner is not None and owner is not case:
             self._advance(owner)
-
-    def _may_be_ours(self, case: Case) -> bool:
-        """Say whether a stranger may turn out to be an order of ours."""
-        if self._secs() - case.opened < _PATIENT_SECS:
-            return True
-        sending = any(
-            other.is_sent and not other.told.closed and (other.awaited or not other.ledger.legs)
-            for other in self
-            if other.ticket.symbol == case.ticket.symbol and not other.is_external
-        )
-        return sending or any(may_be_of(other, case) for other in self.suspects)
 
     def _rise(self, case: Case) -> None:
         """Treat an order that the engine holds to be dead, and that lives, as somebody else's."""
@@ -393,5 +387,5 @@ class Cases(Doubts):
         case.told = replace(
             case.told, venue_order_id=None, closed=False, fills=set(), filled=Decimal(0)
         )
-        self._note(f"{venue_order_id}: an order that was held to be refused is there; cancelling")
+        self._note(f"{venue_order_id}: an order that was held to be over is there; cancelling")
         self._on_ghost(case)

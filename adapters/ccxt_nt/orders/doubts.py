@@ -1,26 +1,17 @@
 """What is not known of orders yet, and so must be asked: read from the roster, never acted on."""
 
-from collections.abc import Callable
-from random import Random
-
-from ccxt_nt.ids import Codec
 from ccxt_nt.orders.case import Case, is_sure, may_be_of
 from ccxt_nt.orders.roster import Roster
-from ccxt_nt.profiles import Profile
+
+_PATIENT_SECS = 0.5  # an order nobody knows may still turn out to be one we just sent
 
 
 class Doubts(Roster):
     """The roster, and what its orders leave open."""
 
-    def __init__(
-        self, profile: Profile, codec: Codec, *, rng: Random, secs: Callable[[], float]
-    ) -> None:
-        super().__init__(profile, codec, rng=rng)
-        self._secs = secs
-
     @property
     def suspects(self) -> tuple[Case, ...]:
-        """List waiting trigger orders that may have fired: an unknown order looks like theirs.
+        """List trigger orders that fired as who knows what, or may have: a stranger looks like it.
 
         Not every venue tells what a trigger order became, unless that one is asked for.
         """
@@ -28,9 +19,12 @@ class Doubts(Roster):
         return tuple(
             case
             for case in self
-            if case.is_waiting
-            and case.ledger.legs
-            and any(may_be_of(case, other) for other in strangers)
+            if (case.is_registered and case.is_unlinked)
+            or (
+                case.is_waiting
+                and case.ledger.legs
+                and any(may_be_of(case, other) for other in strangers)
+            )
         )
 
     def asked(self, case: Case) -> None:
@@ -62,4 +56,24 @@ class Doubts(Roster):
     def _wants(self, case: Case) -> bool:
         if case.ledger.missing or case.fill_due:
             return True
+        if case.is_registered and case.is_unlinked:
+            return True
         return case.is_over and not case.told.closed and not is_sure(case)
+
+    def _is_absorbed(self, case: Case) -> bool:
+        """Say whether a trigger order of somebody else is told as the order that it became."""
+        current = case.ledger.current
+        if current is None:
+            return False
+        return self._ledgers.by_venue(current.venue_order_id) is not case.ledger
+
+    def _may_be_ours(self, case: Case) -> bool:
+        """Say whether a stranger may turn out to be an order of ours."""
+        if self._secs() - case.opened < _PATIENT_SECS:
+            return True
+        sending = any(
+            other.is_sent and not other.told.closed and (other.awaited or not other.ledger.legs)
+            for other in self
+            if other.ticket.symbol == case.ticket.symbol and not other.is_external
+        )
+        return sending or any(may_be_of(other, case) for other in self.suspects)

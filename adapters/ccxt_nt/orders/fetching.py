@@ -53,6 +53,8 @@ class Fetcher:
                     await self.fetch()
                 except (VenueError, ValueError) as e:
                     self._note(f"fills are wanted and cannot be had: {e}")
+                except Exception as e:  # for a reason of ours: the next look may not meet it again
+                    self._note(f"a look for fills failed: {type(e).__name__}: {e}")
                 if self._is_wanting:
                     await asyncio.sleep(self._backoff.next_secs())
 

@@ -1,7 +1,7 @@
 """What an account looks like at a venue: orders, fills, balances, positions, asked by REST."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ccxt_nt.errors import Closed, Missing, Unknown, Unsupported
@@ -85,7 +85,9 @@ class Inquiry:
             if not stops.keeps_client_id or key.client_id is None:
                 raise
             fired = OrderKey(symbol=key.symbol, client_id=key.client_id, venue_order_id=None)
-            return await self._fetch(fired, {})
+            row = await self._fetch(fired, {})
+        is_other = row.venue_order_id != key.venue_order_id
+        return replace(row, fired_from=key.venue_order_id) if is_other else row
 
     async def _find_waiting(self, key: OrderKey, stops: StopStyle) -> OrderRow:
         if stops.fetch_params is not None and (key.venue_order_id or stops.by_client_id):

@@ -3,7 +3,6 @@
 Facts may come twice, late and in any order: the same facts always end in the same state.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -11,7 +10,7 @@ from typing import Final
 from ccxt_nt.orders.legs import Leg
 from ccxt_nt.values import FillRow, OrderRow, OrderStatus
 
-__all__ = ["Ledger", "Ledgers", "Leg", "News"]
+__all__ = ["Ledger", "Leg", "News"]
 
 _CLOSED: Final = frozenset(
     {OrderStatus.REJECTED, OrderStatus.EXPIRED, OrderStatus.CANCELED, OrderStatus.FILLED}
@@ -53,14 +52,34 @@ class Ledger:
         return self._force(leg), leg.last is not None, created, leg.venue_order_id
 
     def _force(self, leg: Leg) -> int:
-        if leg.status is OrderStatus.TRIGGERED:
+        if self.became(leg) is not None:
             return 0  # what it became counts
-        is_full = leg.status is OrderStatus.FILLED
-        if leg.next_id in self.legs:
-            return 3 if is_full else 1  # a stop may have filled before its replacement was there
-        if leg.status in _CLOSED:
-            return 4 if is_full else 2
-        return 5
+        if leg.status is OrderStatus.TRIGGERED:
+            return 4 if self.is_unlinked(leg) else 0
+        if leg.status is OrderStatus.FILLED:
+            return 3  # a stop may have filled before its replacement was there
+        if leg.replaced_by in self.legs:
+            return 1
+        return 2 if leg.status in _CLOSED else 5
+
+    def became(self, leg: Leg) -> Leg | None:
+        """Find what a trigger order became: the venue named it, or it has the same client id."""
+        if leg.fired_id in self.legs:
+            return self.legs[str(leg.fired_id)]
+        return next((each for each in self.legs.values() if _is_fired(leg, each)), None)
+
+    def is_unlinked(self, leg: Leg) -> bool:
+        """Say whether a leg fired and nothing here can be what it became: that must be asked."""
+        if leg.status is not OrderStatus.TRIGGERED or self.became(leg) is not None:
+            return False
+        legs = self.legs.values()
+        explained = {each.fired_id for each in legs} | {each.replaced_by for each in legs}
+        return not any(
+            each.status is not OrderStatus.TRIGGERED
+            and each.replaced_by not in self.legs
+            and each.venue_order_id not in explained
+            for each in legs
+        )
 
     @property
     def venue_order_id(self) -> str | None:
@@ -115,11 +134,6 @@ class Ledger:
         """Say whether nothing more will happen to it."""
         return self.status in _CLOSED
 
-    @property
-    def is_settled(self) -> bool:
-        """Say whether it is closed and every fill is known."""
-        return self.is_closed and self.missing == 0
-
     def absorb_fill(self, fill: FillRow) -> bool:
         """Take in a fill; True where it is new and the order has room for it."""
         return self._leg(fill.venue_order_id).take_fill(fill)
@@ -130,7 +144,7 @@ class Ledger:
         leg = self._leg(row.venue_order_id)
         newer = leg.take_row(row)
         if row.fired_id is not None:
-            self.follow(row.venue_order_id, row.fired_id)
+            self._leg(row.fired_id)
         after = self.status
         return News(
             status=after if after is not before else None,
@@ -138,11 +152,19 @@ class Ledger:
             is_newer=newer and leg is self.current,
         )
 
-    def follow(self, venue_order_id: str, next_id: str) -> None:
-        """Note that an order became another: it fired, or it was replaced."""
-        leg = self._leg(venue_order_id)
-        leg.next_id = next_id if leg.next_id is None else max(leg.next_id, next_id)
-        self._leg(next_id)
+    def fire(self, venue_order_id: str, fired_id: str) -> None:
+        """Note what a trigger order became."""
+        self._leg(venue_order_id).fire(fired_id)
+        self._leg(fired_id)
+
+    def replace(self, venue_order_id: str, new_id: str) -> None:
+        """Note that an order was sent in another's stead."""
+        self._leg(venue_order_id).replaced_by = new_id
+        self._leg(new_id)
+
+    def revert(self, venue_order_id: str) -> None:
+        """Note that an order, or what it became, is in force and not what was to replace it."""
+        self._leg(venue_order_id).replaced_by = None
 
     def know(self, venue_order_id: str) -> None:
         """Note that the venue calls this order so."""
@@ -159,108 +181,14 @@ class Ledger:
         return self.legs[venue_order_id]
 
 
-class Ledgers:
-    """All orders of a client: ours by client order id, everybody's by the venue's id."""
-
-    def __init__(self, decode: Callable[[str], str | None]) -> None:
-        self._decode = decode  # from the venue's client id to the engine's, None if not ours
-        self._ours: dict[str, Ledger] = {}
-        self._by_venue: dict[str, Ledger] = {}
-        self._named: dict[str, set[str]] = {}  # decoded client id -> venue ids seen with it
-
-    def __iter__(self) -> Iterator[Ledger]:
-        return iter(self._ours.values())
-
-    def externals(self) -> tuple[Ledger, ...]:
-        """List the orders that somebody else placed, as far as is known."""
-        seen = {id(ledger): ledger for ledger in self._by_venue.values() if ledger.is_external}
-        return tuple(seen.values())
-
-    def by_client(self, client_order_id: str) -> Ledger | None:
-        """Find one of our orders."""
-        return self._ours.get(client_order_id)
-
-    def by_venue(self, venue_order_id: str) -> Ledger | None:
-        """Find any order by the venue's id."""
-        return self._by_venue.get(venue_order_id)
-
-    def expect(self, client_order_id: str) -> Ledger:
-        """Open the ledger of an order of ours, before it is sent."""
-        ledger = self._ours.setdefault(client_order_id, Ledger(client_order_id))
-        for venue_order_id in self._named.get(client_order_id, ()):
-            self._adopt(ledger, self._by_venue[venue_order_id])
-        return ledger
-
-    def acknowledge(self, client_order_id: str, venue_order_id: str) -> Ledger:
-        """Note the venue's id of an order of ours."""
-        ledger = self.expect(client_order_id)
-        ledger.know(venue_order_id)
-        self._claim(ledger, venue_order_id)
-        return ledger
-
-    def follow(self, venue_order_id: str, next_id: str) -> Ledger:
-        """Note that an order became another: it fired, or it was replaced."""
-        ledger = self._find(venue_order_id, None)
-        self._claim(ledger, next_id)
-        ledger = self._by_venue[venue_order_id]
-        if self._by_venue[next_id] is ledger:
-            ledger.follow(venue_order_id, next_id)
-        return ledger
-
-    def absorb_order(self, row: OrderRow) -> tuple[Ledger, News]:
-        """Take in what the venue says of an order, whoever placed it."""
-        ledger = self._find(row.venue_order_id, row.client_order_id)
-        if row.fired_from is not None:
-            self.follow(row.fired_from, row.venue_order_id)
-        if row.fired_id is not None:
-            self.follow(row.venue_order_id, row.fired_id)
-        ledger = self._by_venue[row.venue_order_id]
-        return ledger, ledger.absorb_order(row)
-
-    def absorb_fill(self, fill: FillRow) -> tuple[Ledger, bool]:
-        """Take in a fill, whoever's order it is of; True where it is new."""
-        ledger = self._find(fill.venue_order_id, fill.client_order_id)
-        return ledger, ledger.absorb_fill(fill)
-
-    def disown(self, ledger: Ledger) -> None:
-        """Take an order for nobody's whose client id only looked like one of ours."""
-        if ledger.client_order_id is not None:
-            self._ours.pop(ledger.client_order_id, None)
-            ledger.client_order_id = None
-
-    def forget(self, client_order_id: str) -> None:
-        """Drop an order of ours that is over."""
-        ledger = self._ours.pop(client_order_id, None)
-        for venue_order_id in [] if ledger is None else list(ledger.legs):
-            self._by_venue.pop(venue_order_id, None)
-        self._named.pop(client_order_id, None)
-
-    def _find(self, venue_order_id: str, venue_client_id: str | None) -> Ledger:
-        """Find or open the ledger of a venue's order, joining what turns out to be one order."""
-        ledger = self._by_venue.get(venue_order_id)
-        if ledger is None:
-            ledger = self._by_venue[venue_order_id] = Ledger()
-            ledger.know(venue_order_id)
-        decoded = None if venue_client_id is None else self._decode(venue_client_id)
-        if decoded is not None:
-            self._named.setdefault(decoded, set()).add(venue_order_id)
-            if decoded in self._ours:
-                self._claim(self._ours[decoded], venue_order_id)
-        return self._by_venue[venue_order_id]
-
-    def _claim(self, ledger: Ledger, venue_order_id: str) -> None:
-        """Make a venue's order part of a ledger; what is ours never becomes another's."""
-        known = self._by_venue.get(venue_order_id)
-        if known is None:
-            ledger.know(venue_order_id)
-            self._by_venue[venue_order_id] = ledger
-        elif known is not ledger:
-            first, second = (known, ledger) if ledger.is_external else (ledger, known)
-            self._adopt(first, second)
-
-    def _adopt(self, ledger: Ledger, other: Ledger) -> None:
-        if other is ledger or not other.is_external:
-            return
-        ledger.join(other)
-        for venue_order_id in other.legs:
-            self._by_venue[venue_order_id] = ledger
+def _is_fired(trigger: Leg, other: Leg) -> bool:
+    """Say whether an order has the client id of a trigger order, and waits for nothing."""
+    if trigger.last is None or other.last is None or trigger is other:
+        return False
+    mine, theirs = trigger.last, other.last
+    return (
+        mine.kind.is_trigger
+        and not theirs.kind.is_trigger
+        and mine.client_order_id is not None
+        and mine.client_order_id == theirs.client_order_id
+    )

@@ -27,7 +27,8 @@ class Leg:
     told_filled: Decimal = _ZERO
     largest: Decimal | None = None  # the largest quantity it ever had
     last: OrderRow | None = None  # the latest row
-    next_id: str | None = None  # what it became
+    fired_id: str | None = None  # the order that it became when its trigger was reached
+    replaced_by: str | None = None  # the order that was sent in its stead
 
     @property
     def counted(self) -> Decimal:
@@ -61,6 +62,7 @@ class Leg:
         self.told_filled = max(self.told_filled, _told(row))
         if row.quantity is not None:
             self.largest = max(self.largest or _ZERO, row.quantity)
+        self.fire(row.fired_id)
         newer = self.last is None or _is_newer(row, self.last)
         if newer:
             self.last = row
@@ -79,7 +81,12 @@ class Leg:
             self.largest = max(self.largest or _ZERO, other.largest)
         if other.last is not None and (self.last is None or _is_newer(other.last, self.last)):
             self.last = other.last
-        self.next_id = max(filter(None, (self.next_id, other.next_id)), default=None)
+        self.fire(other.fired_id)
+        self.replaced_by = other.replaced_by or self.replaced_by
+
+    def fire(self, fired_id: str | None) -> None:
+        """Note what it became, whoever told it first."""
+        self.fired_id = max(filter(None, (self.fired_id, fired_id)), default=None)
 
 
 def rank(status: OrderStatus) -> int:

@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 
+from ccxt_nt.errors import Rejected, Unauthorised, Unsent, Unsupported
 from ccxt_nt.orders.cases import Cases
 from ccxt_nt.orders.desk import Desk
 from ccxt_nt.orders.inquiry import Inquiry
 from ccxt_nt.orders.resolver import Patience, Resolver
+
+REFUSALS = (Rejected, Unauthorised, Unsupported, Unsent)  # it did not happen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +27,8 @@ class Office:
     rng: Random
     note: Callable[[str], None]
     confirm_secs: float = 1.0  # a stream has so long to confirm a cancellation
+
+    async def pause(self, attempt: int) -> None:
+        """Wait before the next attempt, ever longer."""
+        longest = min(self.patience.most_secs, 0.2 * 2.0 ** min(attempt, 20))
+        await self.sleep(longest * self.rng.uniform(0.5, 1.0))

@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 
-from ccxt_nt.errors import Missing, Rejected, Unauthorised, Unsupported, VenueError
+from ccxt_nt.errors import Missing, VenueError
 from ccxt_nt.orders.case import Awaited, Case
 from ccxt_nt.orders.desk import Change
 from ccxt_nt.orders.inquiry import OrderKey
-from ccxt_nt.orders.office import Office
+from ccxt_nt.orders.office import REFUSALS, Office
 from ccxt_nt.orders.resolver import Found, Traded
 from ccxt_nt.orders.story import ChangeRefused
-from ccxt_nt.values import OrderKind, OrderStatus, Ticket
+from ccxt_nt.values import OrderKind, OrderRow, OrderStatus, Ticket
 
 _ENDED = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
 
@@ -49,7 +49,8 @@ class Replacing:
             if new_id is None:
                 return
             await self._end(case, old_id)
-            if case.ledger.legs[old_id].status in (OrderStatus.TRIGGERED, OrderStatus.FILLED):
+            old = case.ledger.legs[old_id]
+            if case.ledger.became(old) or old.status in (OrderStatus.TRIGGERED, OrderStatus.FILLED):
                 await self._take_back(case, old_id, new_id)
                 await self._end_all_but_one(case)
         finally:
@@ -61,22 +62,32 @@ class Replacing:
         stops = self._office.desk.profile.stops
         if stops is None or stops.watch_params is not None:
             return True
+        row = await self._ask(case, old_id)
+        if row is None:
+            return True  # the placement and the cancellation that follow will tell
+        return row.status is OrderStatus.OPEN and case.is_waiting
+
+    async def _ask(self, case: Case, venue_order_id: str) -> OrderRow | None:
+        """Ask for one leg of an order; None where the venue knows it no more."""
+        key = self._cases.key(case, venue_order_id)
         try:
-            key = self._cases.key(case, old_id)
             row = await self._office.resolver.row(key, patience=self._office.patience)
         except Missing:
-            return True  # the placement and the cancellation that follow will tell
+            return None
         self._cases.take_order(row)
-        return row.status is OrderStatus.OPEN and case.is_waiting
+        return row
 
     async def _take_back(self, case: Case, old_id: str, new_id: str) -> None:
         self._office.note(f"{case.client_order_id}: the old stop fired; cancelling the new one")
         await self._end(case, new_id)
         if case.ledger.legs[new_id].status is OrderStatus.CANCELED:
-            self._cases.revert(case, old_id, new_id)
+            case.ledger.revert(old_id)
 
     async def _end_all_but_one(self, case: Case) -> None:
         """Where both stops fired before either was gone: keep only one of what they became."""
+        for leg in list(case.ledger.legs.values()):
+            if leg.status is None or case.ledger.is_unlinked(leg):
+                await self._ask(case, leg.venue_order_id)
         alive = [leg for leg in case.ledger.legs.values() if leg.status is OrderStatus.OPEN]
         for leg in sorted(alive, key=lambda leg: leg.venue_order_id)[1:]:
             await self._end(case, leg.venue_order_id)
@@ -141,7 +152,7 @@ class Replacing:
         office = self._office
         try:
             return await office.desk.place(ticket)
-        except (Rejected, Unauthorised, Unsupported) as e:
+        except REFUSALS as e:
             if case.awaited is None:  # a stream told of it: the refusal was of something else
                 return case.ledger.venue_order_id
             self._refuse(case, str(e))

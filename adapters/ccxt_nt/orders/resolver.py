@@ -98,19 +98,20 @@ class Resolver:
         sent: float,
         patience: Patience,
         known: Callable[[], bool] = lambda: False,
+        mine: Callable[[OrderRow | FillRow], bool] = lambda row: True,
     ) -> Outcome | None:
         """Find out what became of an order sent at `sent` (seconds of the given clock).
 
         It takes as long as it takes: a venue that cannot be asked proves nothing. None if
-        `known` tells that somebody else found out. The key is made anew for each look: what other
-        orders are known by then are not this one.
+        `known` tells that somebody else found out, and `mine` knows others of the same client id.
+        The key is made anew for each look: what other orders are known by then are not this one.
         """
         looks, attempt = 0, 0
         while not known():
             key = key_of()
             is_late = looks >= patience.looks and self._secs() - sent >= patience.settle_secs
             try:
-                seen = await self._look(key, whole=is_late or looks == 1)
+                seen = await self._look(key, mine, whole=is_late or looks == 1)
             except VenueError as e:
                 self._note_some(attempt, f"{key.client_id}: still unknown, cannot be asked: {e}")
             else:
@@ -126,10 +127,10 @@ class Resolver:
     async def row(self, key: OrderKey, *, patience: Patience) -> OrderRow:
         """Ask for an order that the venue had, until it answers.
 
-        Raises Missing when it knows it no more, said as often as patience wants. An answer that
-        cannot be had or read again and again is replaced by the list of open orders.
+        Raises Missing when it knows it no more, said as often and as long as patience wants. An
+        answer that cannot be had or read again and again is replaced by the list of open orders.
         """
-        looks, attempt = 0, 0
+        looks, attempt, began = 0, 0, self._secs()
         while True:
             try:
                 return await self._counter.find(key)
@@ -143,7 +144,8 @@ class Resolver:
                     if isinstance(listed, OrderRow):
                         return listed
                     looks += listed
-            if looks >= patience.looks:
+            waited = self._secs() - began
+            if looks >= patience.looks and waited >= patience.brief().settle_secs:
                 raise Missing(f"order {key.venue_order_id or key.client_id} is not there any more")
             await self._pause(attempt, patience)
             attempt += 1
@@ -160,21 +162,31 @@ class Resolver:
                 return row
         return 0 if listing.may_hide(key.client_id) else 1
 
-    async def _look(self, key: OrderKey, *, whole: bool) -> Outcome | None:
+    async def _look(
+        self, key: OrderKey, mine: Callable[[OrderRow | FillRow], bool], *, whole: bool
+    ) -> Outcome | None:
         """Ask for the order; None if there is none. A whole look asks in all three ways."""
         try:
-            return Found(row=await self._counter.find(key))
+            row = await self._counter.find(key)
         except (Missing, Closed):
-            if not whole:
-                return None
+            row = None
+        if row is not None and mine(row):
+            return Found(row=row)
+        return await self._search(key, mine) if whole else None
+
+    async def _search(
+        self, key: OrderKey, mine: Callable[[OrderRow | FillRow], bool]
+    ) -> Outcome | None:
+        """Look among the open orders and the fills."""
         listing = await self._counter.open_orders(key.symbol)
-        mine = [row for row in listing.rows if row.client_order_id == key.client_id]
-        if mine and key.client_id is not None:
-            return Found(row=mine[0])
+        for row in listing.rows:
+            if key.client_id is not None and row.client_order_id == key.client_id and mine(row):
+                return Found(row=row)
         if listing.may_hide(key.client_id):
             raise Unknown("the list of open orders is not complete")
         fills = await self._counter.recent_fills(key.symbol, since_ms=key.since_ms or None)
-        traded = tuple(fill for fill in fills if fill.client_order_id == key.client_id)
+        named = (fill for fill in fills if fill.client_order_id == key.client_id)
+        traded = tuple(fill for fill in named if mine(fill))
         return Traded(fills=traded) if traded and key.client_id is not None else None
 
     def _note_some(self, attempt: int, text: str) -> None:

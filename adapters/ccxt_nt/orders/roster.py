@@ -1,17 +1,21 @@
 """The orders of one client: found by any of their names, kept as long as facts may come."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from random import Random
 from uuid import UUID
 
 from ccxt_nt.ids import Codec
-from ccxt_nt.orders.case import Case, waits
+from ccxt_nt.orders.case import Case, ticket_of, waits
 from ccxt_nt.orders.generations import generation_of, original, replacement
 from ccxt_nt.orders.inquiry import OrderKey
-from ccxt_nt.orders.ledger import Ledgers
+from ccxt_nt.orders.ledger import Ledger
+from ccxt_nt.orders.ledgers import Ledgers
+from ccxt_nt.orders.namesakes import is_namesake
+from ccxt_nt.orders.story import Told
 from ccxt_nt.profiles import Profile
-from ccxt_nt.values import OrderRow
+from ccxt_nt.values import FillRow, OrderRow
 
 _KEPT = 2_000  # orders that are over are remembered, for late and repeated facts
 
@@ -19,11 +23,14 @@ _KEPT = 2_000  # orders that are over are remembered, for late and repeated fact
 class Roster:
     """Who is who: names at the engine, names at the venue, ids, legs."""
 
-    def __init__(self, profile: Profile, codec: Codec, *, rng: Random) -> None:
+    def __init__(
+        self, profile: Profile, codec: Codec, *, rng: Random, secs: Callable[[], float]
+    ) -> None:
         self.profile = profile
         self.aliases: dict[str, str] = {}  # a replacement's id at the venue -> the engine's id
         self._codec = codec
         self._rng = rng
+        self._secs = secs
         self._ledgers = Ledgers(self.decode)
         self._cases: dict[int, Case] = {}  # by ledger
         self._by_id: dict[str, Case] = {}
@@ -52,9 +59,10 @@ class Roster:
         stops = self.profile.stops
         nameless = case.ticket.kind.is_trigger and stops is not None and not stops.carries_client_id
         told = None if leg is None or leg.last is None else leg.last.client_order_id
+        sent = case.names.get(leg_id or "", case.ticket.client_order_id)
         return OrderKey(
             symbol=case.ticket.symbol,
-            client_id=told or case.ticket.client_order_id or None,
+            client_id=told or sent or None,
             venue_order_id=leg_id,
             waiting=waits(case, leg),
             likeness=case.ticket if nameless else None,
@@ -92,6 +100,12 @@ class Roster:
         owner = self._owner(row.venue_order_id)
         return owner is not None and owner is not case and not owner.is_external
 
+    def is_namesake(self, case: Case, row: OrderRow | FillRow) -> bool:
+        """Say whether a row that names an order of ours is of somebody else's."""
+        owner = self._owner(row.venue_order_id)
+        was_there = owner is not None and owner is not case and owner.opened <= case.opened
+        return was_there or is_namesake(case, row)
+
     def _owner(self, venue_order_id: str | None) -> Case | None:
         ledger = self._ledgers.by_venue(venue_order_id or "")
         return None if ledger is None else self._cases.get(id(ledger))
@@ -100,6 +114,30 @@ class Roster:
 
     def _enter(self, case: Case) -> None:
         self._cases[id(case.ledger)] = self._live[id(case.ledger)] = case
+
+    def _meet(self, ledger: Ledger, row: OrderRow) -> Case:
+        """Begin an order that we did not send: somebody else's, or ours of an earlier run."""
+        name = self._foreign_id(row)
+        if name != row.venue_order_id:  # ours of an earlier run, or named like one
+            ledger = self._ledgers.expect(name)
+        case = Case(
+            client_order_id=name,
+            ticket=ticket_of(row),
+            ledger=ledger,
+            told=Told(
+                quantity=row.quantity or Decimal(0),
+                price=row.price,
+                trigger_price=row.trigger_price,
+            ),
+            opened=self._secs(),
+            since_ms=row.created_ns // 1_000_000 - 60_000,
+            is_external=True,
+            is_registered=False,
+            is_sent=True,
+            generation=self._generation(row),
+        )
+        self._enter(case)
+        return case
 
     def _leave(self, case: Case) -> None:
         """Set an order aside that is told to its end; of very many the oldest are forgotten."""
