@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any, Final
 
 # `Any` in this module: anything may be held
@@ -30,13 +31,31 @@ def sizes(roots: Sequence[object]) -> Counter[str]:
     return found
 
 
-def grown(before: Mapping[str, int], after: Mapping[str, int], *, least: int = 0) -> list[str]:
-    """List what became much larger and holds at least so much, the worst first."""
-    worse = {
-        path: (before.get(path, 0), count)
-        for path, count in after.items()
-        if count > before.get(path, 0) * 1.25 + 120 and count >= least
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A table that keeps so many entries and no more: until it is full, all in it may grow."""
+
+    prefix: str  # of the paths of what is in it
+    counted: str  # the path whose length is its number of entries
+    most: int
+
+    def room(self, path: str, before: Mapping[str, int]) -> float:
+        """Tell how many times larger a path may become."""
+        if not path.startswith(self.prefix):
+            return 1.0
+        return max(1.0, self.most / max(1, before.get(self.counted, 0)))
+
+
+def grown(
+    before: Mapping[str, int], after: Mapping[str, int], *, bounds: Sequence[Bound] = ()
+) -> list[str]:
+    """List what became much larger than its bounds allow, the worst first."""
+    worse: dict[str, tuple[int, int]] = {}
+    for path, count in after.items():
+        was = before.get(path, 0)
+        room = max((bound.room(path, before) for bound in bounds), default=1.0)
+        if count > was * 1.25 * room + 120:
+            worse[path] = was, count
     ranked = sorted(worse.items(), key=lambda item: item[1][0] - item[1][1])
     return [f"{path}: {was} -> {now}" for path, (was, now) in ranked]
 

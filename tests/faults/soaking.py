@@ -18,7 +18,8 @@ from nautilus_trader.model import BarType, BookType, InstrumentId, OrderSide
 from ccxt_nt.execution.client import CcxtExecutionClient
 from ccxt_nt.line.client import Line
 from ccxt_nt.market.client import CcxtDataClient
-from tests.faults.sizes import grown, sizes
+from ccxt_nt.orders.roster import ORDERS_KEPT
+from tests.faults.sizes import Bound, grown, sizes
 from tests.faults.soak_venue import BASES
 from tests.harness.nodes import Desk, ScriptedStrategy, Setup, run_script
 
@@ -30,8 +31,23 @@ _ORDER_SECS: Final = 0.3  # of the adapter's time, between two orders
 _KEPT_SECS: Final = 60  # real ones; the engine forgets closed orders after
 _MOST_GROWTH: Final = 0.05
 _MORE_TASKS: Final = 10
-_CACHES_FULL_SECS: Final = 1500.0  # a shorter run ends before ccxt's own caches are full
-_FILLING: Final = 60_000  # and so may hold so much at one place
+_CACHED: Final = 5_000  # rows of one symbol at most, as the line asks of ccxt
+_BOUNDS: Final = (
+    Bound(
+        prefix="CcxtExecutionClient._parts.cases",
+        counted="CcxtExecutionClient._parts.cases._done",
+        most=ORDERS_KEPT,
+    ),
+    *(
+        Bound(prefix=prefix, counted=prefix + below, most=_CACHED * len(BASES))
+        for prefix, below in (
+            ("CcxtExecutionClient._account_line._exchange.myTrades", ""),
+            ("CcxtExecutionClient._account_line._exchange.orders", ""),
+            ("CcxtDataClient._line._exchange.trades", "[]"),
+            ("CcxtDataClient._line._exchange.ohlcvs", "[][]"),
+        )
+    ),
+)
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -161,8 +177,7 @@ class Soak:
         last = median(each.rss_bytes for each in warm[-part:])
         # The fewest, for each broken connection is mended by tasks of its own for a moment
         tasks = (min(x.tasks for x in warm[:part]), min(x.tasks for x in warm[-part:]))
-        least = 0 if self.secs >= _CACHES_FULL_SECS else _FILLING
-        grew = grown(self._early, self._late, least=least)
+        grew = grown(self._early, self._late, bounds=_BOUNDS)
         if last > first * (1 + _MOST_GROWTH):
             grew.append(f"memory: {first / 2**20:.1f} -> {last / 2**20:.1f} MiB")
         if tasks[1] > tasks[0] + _MORE_TASKS:

@@ -26,8 +26,8 @@ from ccxt_nt.market.mark_feeds import MarkFeed, MarkOutput
 from ccxt_nt.market.sequences import SequenceWatch, is_about
 from ccxt_nt.market.tick_feeds import QuoteFeed, TradeFeed
 from ccxt_nt.orders.ledger import Ledger
+from ccxt_nt.orders.rounds import Ears
 from ccxt_nt.orders.terms import TermsOffice
-from ccxt_nt.orders.watching import Ears
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.settings import Settings
 from ccxt_nt.values import OrderKind, PositionRow, Product, Side, Ticket

@@ -17,7 +17,7 @@ from ccxt_nt.orders.story import Told
 from ccxt_nt.profiles import Profile
 from ccxt_nt.values import FillRow, OrderRow
 
-_KEPT = 2_000  # orders that are over are remembered, for late and repeated facts
+ORDERS_KEPT = 2_000  # orders that are over are remembered, for late and repeated facts
 
 
 class Roster:
@@ -144,7 +144,7 @@ class Roster:
         if self._live.pop(id(case.ledger), None) is None:
             return
         self._done.append(case)
-        while len(self._done) > _KEPT:
+        while len(self._done) > ORDERS_KEPT:
             oldest = self._done.popleft()
             if id(oldest.ledger) in self._live or oldest.is_external:
                 continue
