@@ -17,11 +17,7 @@ from ccxt_nt.orders.desk import Change, Desk
 from ccxt_nt.orders.inquiry import Inquiry
 from ccxt_nt.orders.office import Office
 from ccxt_nt.orders.resolver import Patience, Resolver
-from ccxt_nt.orders.story import (
-    Rejected,
-    Saying,
-    Told,
-)
+from ccxt_nt.orders.story import Rejected, Saying, Told
 from ccxt_nt.values import OrderKind, Product, Side
 from ccxt_nt.venues import profile
 from tests.unit.ccxt_desk_fakes import SYMBOL, ScriptedLine, TurnedClock, ticket

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 from ccxt_nt.orders.ledger import Ledger
 from ccxt_nt.orders.ledgers import Ledgers
-from ccxt_nt.values import OrderStatus
+from ccxt_nt.values import OrderKind, OrderStatus
 from tests.property.test_ccxt_ledger import decode, fill, row
 
 _OURS = "O-1"
+STOP: dict[str, object] = {"kind": OrderKind.STOP_MARKET, "trigger_price": Decimal(90)}
 
 
 def book_of_ours() -> tuple[Ledgers, Ledger]:
@@ -121,6 +122,47 @@ def test_a_fired_order_is_found_by_the_client_id_that_it_keeps() -> None:
     book.absorb_order(row("V1", created_ns=3 * 10**18))
     assert ledger.venue_order_id == "V1"
     assert stands(ledger, OrderStatus.OPEN)
+
+
+def test_a_stop_that_fired_while_it_was_replaced_is_open_until_what_it_became_is_known() -> None:
+    book, ledger = book_of_ours()
+    book.absorb_order(row("T1", **STOP))
+    book.replace("T1", "T2")
+    book.absorb_order(row("T2", client_order_id="t-O-1-R1", status=OrderStatus.CANCELED, **STOP))
+    book.absorb_order(row("T1", status=OrderStatus.TRIGGERED, updated_ns=2 * 10**18, **STOP))
+    ledger.revert("T1")
+    assert stands(ledger, OrderStatus.TRIGGERED)
+    assert ledger.is_unlinked(ledger.legs["T1"])
+    book.absorb_order(row("V1", client_order_id=None, fired_from="T1", status=OrderStatus.FILLED))
+    assert stands(ledger, OrderStatus.FILLED)
+    assert not ledger.is_unlinked(ledger.legs["T1"])
+
+
+def test_what_a_stop_became_counts_though_its_firing_was_never_told() -> None:
+    book, ledger = book_of_ours()
+    book.absorb_order(row("T1", **STOP))
+    book.absorb_order(row("V1", client_order_id=None, fired_from="T1", status=OrderStatus.CANCELED))
+    assert stands(ledger, OrderStatus.CANCELED)
+
+
+def test_an_order_of_the_same_client_id_that_waits_for_nothing_is_what_a_stop_became() -> None:
+    book, ledger = book_of_ours()
+    book.absorb_order(row("T1", **STOP))
+    book.absorb_order(row("V1", status=OrderStatus.CANCELED))
+    assert stands(ledger, OrderStatus.CANCELED)
+    assert ledger.became(ledger.legs["T1"]) is ledger.legs["V1"]
+
+
+def test_a_stop_in_place_of_what_a_stop_became_may_fire_too() -> None:
+    book, ledger = book_of_ours()
+    book.absorb_order(row("T1", **STOP))
+    book.absorb_order(row("V1", status=OrderStatus.CANCELED))
+    book.replace("V1", "T2")
+    second = row("T2", client_order_id="t-O-1-R1", **STOP)
+    book.absorb_order(second)
+    book.absorb_order(replace(second, status=OrderStatus.TRIGGERED, updated_ns=2 * 10**18))
+    assert ledger.is_unlinked(ledger.legs["T2"])
+    assert stands(ledger, OrderStatus.TRIGGERED)
 
 
 def test_a_replacement_takes_over_and_its_fills_add_up() -> None:

@@ -72,14 +72,15 @@ class Ledger:
         """Say whether a leg fired and nothing here can be what it became: that must be asked."""
         if leg.status is not OrderStatus.TRIGGERED or self.became(leg) is not None:
             return False
+        return not any(self._may_be_fired(each) for each in self.legs.values())
+
+    def _may_be_fired(self, leg: Leg) -> bool:
+        """Say whether a leg came from nowhere: not as a trigger order, nor in another's stead."""
+        if leg.status is OrderStatus.TRIGGERED or (leg.last and leg.last.kind.is_trigger):
+            return False
         legs = self.legs.values()
         explained = {each.fired_id for each in legs} | {each.replaced_by for each in legs}
-        return not any(
-            each.status is not OrderStatus.TRIGGERED
-            and each.replaced_by not in self.legs
-            and each.venue_order_id not in explained
-            for each in legs
-        )
+        return leg.replaced_by not in self.legs and leg.venue_order_id not in explained
 
     @property
     def venue_order_id(self) -> str | None:
