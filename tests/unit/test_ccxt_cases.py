@@ -290,3 +290,17 @@ def test_very_many_orders_that_are_over_are_forgotten() -> None:
     assert desk.cases.find("c0") is None
     assert desk.cases.find("c2099") is not None
     assert list(desk.cases) == []
+
+
+def test_a_stop_of_others_that_fired_as_nobody_tells_what_is_over_once_it_was_asked() -> None:
+    desk = Counter()
+    stop = order(venue_order_id="x1", client_order_id=None, **STOP_TERMS)
+    case = desk.cases.take_order(stop)
+    desk.later(5.0)
+    desk.cases.registered("x1", "x1")
+    desk.cases.take_order(replace(stop, status=OrderStatus.TRIGGERED, updated_ns=9))
+    assert desk.cases.suspects == (case,)
+    assert not case.told.closed
+    desk.cases.asked(case)
+    assert case.told.closed
+    assert desk.cases.suspects == ()

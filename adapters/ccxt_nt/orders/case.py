@@ -164,6 +164,21 @@ def room(case: Case) -> Decimal | None:
     return max(told.quantity, quantity_of(case.ledger) or Decimal(0)) - told.filled
 
 
+def readiness(case: Case, can_reduce: Callable[[Case, FillRow], bool]) -> Callable[[FillRow], bool]:
+    """Make the question whether the engine can take a fill, with all those before it."""
+    taken, most = Decimal(0), room(case)
+
+    def is_ready(fill: FillRow) -> bool:
+        nonlocal taken
+        taken += fill.quantity
+        if most is not None and taken > most:
+            return False
+        whole = replace(fill, quantity=taken)
+        return not case.ticket.reduce_only or can_reduce(case, whole)
+
+    return is_ready
+
+
 def may_be_of(trigger: Case, stranger: Case) -> bool:
     """Say whether an unknown order may be what a trigger order became since it was asked."""
     mine, other = trigger.ticket, stranger.ticket

@@ -12,7 +12,7 @@ from ccxt_nt.orders.case import (
     facts_of,
     held_fills,
     is_past,
-    room,
+    readiness,
     terms_of,
     with_quantity,
 )
@@ -175,6 +175,17 @@ class Cases(Doubts):
         if case.misses >= _MISSES and self._secs() - case.missed_at >= _MISSING_SECS:
             self.gone(case)
 
+    def asked(self, case: Case) -> None:
+        """Note that a trigger order was just asked for.
+
+        Of somebody else's that fired, and of which the venue does not tell as what, nothing more
+        will be heard: what it became is told under its own name.
+        """
+        super().asked(case)
+        if case.is_external and case.is_registered and case.is_unlinked:
+            case.is_gone = case.is_sure = True
+            self._advance(case)
+
     def compare(self, row: OrderRow, *, asked: float) -> None:
         """Tell the engine of terms that somebody else changed, by an answer asked for then."""
         case = self._owner(row.venue_order_id)
@@ -309,25 +320,11 @@ class Cases(Doubts):
             case,
             now=self._secs(),
             patience_secs=FEE_PATIENCE_SECS,
-            is_ready=self._readiness(case),
+            is_ready=readiness(case, self._can_reduce),
         )
         facts = replace(facts_of(case, self.past), pending=self._pending(case.client_order_id))
         for saying in due(facts, case.told, held=held):
             self.say(case, saying)
-
-    def _readiness(self, case: Case) -> Callable[[FillRow], bool]:
-        """Make the question whether the engine can take a fill, with all those before it."""
-        taken, most = Decimal(0), room(case)
-
-        def is_ready(fill: FillRow) -> bool:
-            nonlocal taken
-            taken += fill.quantity
-            if most is not None and taken > most:
-                return False
-            whole = replace(fill, quantity=taken)
-            return not case.ticket.reduce_only or self._can_reduce(case, whole)
-
-        return is_ready
 
     def _look_for(self, case: Case, awaited: Awaited) -> None:
         """Put the terms of a replacement into force as soon as anything tells of it."""

@@ -9,7 +9,7 @@ from ccxt_nt.line.lanes import Urgency
 from ccxt_nt.line.paging import More, everything
 from ccxt_nt.parsing import Unreadable, balance_rows, fill_row, order_row, position_row
 from ccxt_nt.profiles import Profile, StopStyle
-from ccxt_nt.values import BalanceRow, FillRow, OrderRow, PositionRow, Ticket
+from ccxt_nt.values import BalanceRow, FillRow, OrderRow, OrderStatus, PositionRow, Ticket
 
 # `Any` in this module: ccxt's answers have no types
 
@@ -80,12 +80,23 @@ class Inquiry:
         if stops is None:
             return await self._fetch(key, {})
         try:
-            return await self._find_waiting(key, stops)
+            waiting = await self._find_waiting(key, stops)
         except (Missing, Closed):
             if not stops.keeps_client_id or key.client_id is None:
                 raise
-            fired = OrderKey(symbol=key.symbol, client_id=key.client_id, venue_order_id=None)
-            row = await self._fetch(fired, {})
+            return await self._find_fired(key, key.client_id)
+        is_unlinked = waiting.status is OrderStatus.TRIGGERED and waiting.fired_id is None
+        if not is_unlinked or not stops.keeps_client_id or waiting.client_order_id is None:
+            return waiting
+        try:
+            return await self._find_fired(key, waiting.client_order_id)
+        except (Missing, Closed):
+            return waiting
+
+    async def _find_fired(self, key: OrderKey, client_id: str) -> OrderRow:
+        """Ask for what a trigger order became, where that has its client id."""
+        fired = OrderKey(symbol=key.symbol, client_id=client_id, venue_order_id=None)
+        row = await self._fetch(fired, {})
         is_other = row.venue_order_id != key.venue_order_id
         return replace(row, fired_from=key.venue_order_id) if is_other else row
 

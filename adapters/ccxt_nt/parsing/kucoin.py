@@ -80,6 +80,7 @@ def kucoin(order: Raw, spot: Spot) -> Told:
         updated=i.get("ts") or i.get("updatedAt") or i.get("lastUpdatedAt"),
         rising=_KUCOIN_RISING.get(optional_text(i, "stop") or ""),
         triggered=triggered,
+        was_trigger=spot and flag(i, "stopTriggered"),  # what a spot stop became repeats its terms
     )
 
 

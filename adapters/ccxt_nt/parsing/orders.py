@@ -35,7 +35,7 @@ def order_row(
     o = mapping(order, "order")
     told = READERS[profile.dialect](o, profile.product is Product.SPOT)
     told_side = side(o)
-    trigger = optional_positive(o, "triggerPrice")
+    trigger = None if told.was_trigger else optional_positive(o, "triggerPrice")
     _check(told)
     return OrderRow(
         symbol=expect_symbol(o, symbol),

@@ -39,6 +39,7 @@ class Told:
     rising: bool | None = None  # fires at or above its trigger price; None where not told
     fired_id: str | None = None
     fired_from: str | None = None
+    was_trigger: bool = False  # it has a trigger price, and waits for nothing
     triggered: bool = False
 
 
