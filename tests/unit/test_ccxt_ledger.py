@@ -37,7 +37,7 @@ def test_a_fill_that_comes_before_its_order_waits_for_it() -> None:
     book.absorb_order(row(filled=Decimal(4)))
     assert ledger.filled == 4
     assert ledger.missing == 0
-    assert book.externals() == ()
+    assert book.by_venue("V1") is ledger
 
 
 def test_a_cumulative_sum_without_fills_says_what_is_missing() -> None:
@@ -192,7 +192,6 @@ def test_an_order_by_hand_stays_external() -> None:
     book, ledger = book_of_ours()
     found, _ = book.absorb_order(row("X1", client_order_id="web"))
     assert found.is_external
-    assert book.externals() == (found,)
     assert book.by_venue("X1") is found
     assert list(book) == [ledger]
 
@@ -203,7 +202,7 @@ def test_an_order_seen_before_it_was_expected_is_adopted() -> None:
     assert found.is_external
     ledger = book.expect(_OURS)
     assert ledger.venue_order_id == "V1"
-    assert book.externals() == ()
+    assert book.by_venue("V1") is ledger
 
 
 def test_an_acknowledgement_links_what_names_no_client() -> None:
@@ -217,7 +216,7 @@ def test_what_is_over_can_be_forgotten() -> None:
     book, _ = book_of_ours()
     book.absorb_order(row("V1"))
     book.forget(_OURS)
-    assert book.by_client(_OURS) is None
+    assert list(book) == []
     assert book.by_venue("V1") is None
 
 
@@ -237,3 +236,12 @@ def test_the_fee_that_comes_later_enriches_the_fill() -> None:
     _, is_new = book.absorb_fill(replace(fill("f1", Decimal(1)), fee=Decimal("0.1")))
     assert not is_new
     assert [f.fee for f in ledger.fills] == [Decimal("0.1")]
+
+
+def test_a_client_id_once_told_stays_known() -> None:
+    book, ledger = book_of_ours()
+    book.absorb_order(row("T1", **STOP))
+    book.absorb_order(row("T1", client_order_id=None, updated_ns=2 * 10**18, **STOP))
+    book.absorb_order(row("V1", status=OrderStatus.FILLED))
+    assert ledger.became(ledger.legs["T1"]) is ledger.legs["V1"]
+    assert stands(ledger, OrderStatus.FILLED)

@@ -186,10 +186,5 @@ def _is_fired(trigger: Leg, other: Leg) -> bool:
     """Say whether an order has the client id of a trigger order, and waits for nothing."""
     if trigger.last is None or other.last is None or trigger is other:
         return False
-    mine, theirs = trigger.last, other.last
-    return (
-        mine.kind.is_trigger
-        and not theirs.kind.is_trigger
-        and mine.client_order_id is not None
-        and mine.client_order_id == theirs.client_order_id
-    )
+    has_same_name = trigger.client_id is not None and trigger.client_id == other.client_id
+    return has_same_name and trigger.last.kind.is_trigger and not other.last.kind.is_trigger

@@ -27,6 +27,7 @@ class Leg:
     told_filled: Decimal = _ZERO
     largest: Decimal | None = None  # the largest quantity it ever had
     last: OrderRow | None = None  # the latest row
+    client_id: str | None = None  # as the venue has it; not every row of an order tells it
     fired_id: str | None = None  # the order that it became when its trigger was reached
     replaced_by: str | None = None  # the order that was sent in its stead
 
@@ -62,6 +63,7 @@ class Leg:
         self.told_filled = max(self.told_filled, _told(row))
         if row.quantity is not None:
             self.largest = max(self.largest or _ZERO, row.quantity)
+        self.client_id = row.client_order_id or self.client_id
         self.fire(row.fired_id)
         newer = self.last is None or _is_newer(row, self.last)
         if newer:
@@ -81,6 +83,7 @@ class Leg:
             self.largest = max(self.largest or _ZERO, other.largest)
         if other.last is not None and (self.last is None or _is_newer(other.last, self.last)):
             self.last = other.last
+        self.client_id = other.client_id or self.client_id
         self.fire(other.fired_id)
         self.replaced_by = other.replaced_by or self.replaced_by
 

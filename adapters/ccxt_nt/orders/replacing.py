@@ -84,12 +84,14 @@ class Replacing:
             case.ledger.revert(old_id)
 
     async def _end_all_but_one(self, case: Case) -> None:
-        """Where both stops fired before either was gone: keep only one of what they became."""
+        """Where both stops fired before either was gone: keep one of what they became, or none."""
         for leg in list(case.ledger.legs.values()):
             if leg.status is None or case.ledger.is_unlinked(leg):
                 await self._ask(case, leg.venue_order_id)
-        alive = [leg for leg in case.ledger.legs.values() if leg.status is OrderStatus.OPEN]
-        for leg in sorted(alive, key=lambda leg: leg.venue_order_id)[1:]:
+        legs = case.ledger.legs.values()
+        alive = [leg for leg in legs if leg.status is OrderStatus.OPEN]
+        kept = 0 if any(leg.status is OrderStatus.FILLED for leg in legs) else 1
+        for leg in sorted(alive, key=lambda leg: leg.venue_order_id)[kept:]:
             await self._end(case, leg.venue_order_id)
 
     # ---- others: cancel first, then place what is left ----

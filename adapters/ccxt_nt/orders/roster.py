@@ -58,7 +58,7 @@ class Roster:
         leg = case.ledger.legs.get(leg_id or "")
         stops = self.profile.stops
         nameless = case.ticket.kind.is_trigger and stops is not None and not stops.carries_client_id
-        told = None if leg is None or leg.last is None else leg.last.client_order_id
+        told = None if leg is None else leg.client_id
         sent = case.names.get(leg_id or "", case.ticket.client_order_id)
         return OrderKey(
             symbol=case.ticket.symbol,
