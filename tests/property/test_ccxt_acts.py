@@ -32,7 +32,7 @@ type Op = tuple[str, int, int]
 
 _OPS = (
     *("submit", "submit", "stop", "stop", "cancel", "change", "change"),
-    *("trade", "trade", "fire", "fire", "hand", "time"),
+    *("trade", "trade", "fire", "fire", "hand", "hide", "time"),
 )
 OPS = st.lists(
     st.tuples(
@@ -63,7 +63,9 @@ class Desks:
             announce=lambda case, row: self.cases.registered(
                 case.client_order_id, row.venue_order_id
             ),
-            on_ghost=lambda case: self.spawn(self.acts.cancel(case)),
+            on_ghost=lambda case, leg: self.spawn(
+                self.acts.cancel(case) if leg is None else self.acts.end_leg(case, leg)
+            ),
             on_want=lambda: None,
             note=self.notes.append,
             secs=self._secs,
@@ -181,6 +183,8 @@ class Desks:
                 self.venue.trade(ids[which % len(ids)], Decimal(size) / 10)
             case "fire" if ids:
                 self.venue.fire(ids[which % len(ids)])
+            case "hide" if ids:
+                self.venue.hide(ids[which % len(ids)], size)
             case "hand":
                 self.venue.place_by_hand(is_stop=size > 2)
             case "time":
@@ -206,7 +210,7 @@ class Desks:
         for task in self.tasks:
             task.result()
         self.deliver()
-        for _ in range(4):
+        for _ in range(8):
             self.venue.turn(2.0)
             await self.round()
 

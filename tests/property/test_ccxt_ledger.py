@@ -115,14 +115,17 @@ def histories(draw: st.DrawFn) -> list[Fact]:
     return facts
 
 
+def _venue_ids(facts: list[Fact]) -> set[str]:
+    return {fact.venue_order_id for fact in facts}
+
+
 def told(facts: list[Fact]) -> Ledger:
     """Tell facts to an empty book of ledgers and give the ledger of our order."""
     book = Ledgers(decode)
-    book.expect(_OURS)
+    ledger = book.expect(_OURS)
     for fact in facts:
         tell(book, fact)
-    ledger = book.by_client(_OURS)
-    assert ledger is not None
+    assert list(book) == [ledger]  # it is still the one of ours
     return ledger
 
 
@@ -191,14 +194,13 @@ def test_a_closed_order_never_opens_again(facts: list[Fact], data: st.DataObject
 def test_no_fill_is_invented_and_none_is_told_twice(facts: list[Fact], data: st.DataObject) -> None:
     again = data.draw(st.permutations(facts + facts))
     book = Ledgers(decode)
-    book.expect(_OURS)
+    ledger = book.expect(_OURS)
     new = [f for f in again if isinstance(f, FillRow) and book.absorb_fill(f)[1]]
     known = {f.trade_id for f in facts if isinstance(f, FillRow)}
     assert sorted(f.trade_id for f in new) == sorted(known)
     for fact in facts:
         tell(book, fact)
-    ledger = book.by_client(_OURS)
-    assert ledger is not None
+    assert list(book) == [ledger]
     assert {f.trade_id for f in ledger.fills} == known
 
 
@@ -250,5 +252,6 @@ def test_somebody_elses_order_never_becomes_ours(facts: list[Fact], data: st.Dat
     for fact in data.draw(st.permutations(facts + theirs)):
         tell(book, fact)
     assert state_of(ours) == state_of(told(facts))
-    assert all(ledger.is_external for ledger in book.externals())
-    assert {leg for ledger in book.externals() for leg in ledger.legs}.isdisjoint(ours.legs)
+    found = {name: book.by_venue(name) for name in _venue_ids(theirs)}
+    assert all(ledger is not None and ledger.is_external for ledger in found.values())
+    assert found.keys().isdisjoint(ours.legs)

@@ -109,6 +109,7 @@ class ToyVenue:
         self.now_ms = START_MS
         self.orders: dict[str, Truth] = {}
         self.placements: Counter[str] = Counter()
+        self.hidden: dict[str, int] = {}  # order id -> until when no question finds it
         self.on_order: Callable[[dict[str, Any]], None] = lambda row: None
         self.on_fill: Callable[[dict[str, Any]], None] = lambda row: None
         self._late: list[tuple[int, Callable[[], object]]] = []
@@ -205,6 +206,10 @@ class ToyVenue:
         self.orders[order.order_id] = order
         self._tell(order)
 
+    def hide(self, order_id: str, secs: int) -> None:
+        """Let a part of the venue lag behind, which does not know an order yet."""
+        self.hidden[order_id] = self.now_ms + secs * 1000
+
     def root(self, order: Truth) -> Truth:
         """Find the trigger order that an order was, or itself."""
         return order if order.fired_from is None else self.root(self.orders[order.fired_from])
@@ -219,7 +224,7 @@ class ToyVenue:
     ) -> dict[str, Any]:
         client_id = params["clientOrderId"]
         self.placements[client_id] += 1
-        if any(order.client_id == client_id for order in self._known()):
+        if any(order.client_id == client_id for order in self.orders.values()):
             raise Exists("duplicate client order id")
         if price is not None and Decimal(price) > CEILING:
             raise Rejected("price too high")
@@ -279,6 +284,7 @@ class ToyVenue:
             order.told()
             for order in self.orders.values()
             if order.status == "open" and (order.trigger is not None) is waiting
+            if not self._is_hidden(order)
         ]
 
     def _fetch_my_trades(self, symbol: str, since: int, limit: int, params: Any) -> list[Any]:
@@ -302,8 +308,15 @@ class ToyVenue:
 
     def _known(self) -> list[Truth]:
         """List what can be asked for: where a name is kept, a fired trigger order cannot."""
-        hidden = "fired" if self.keeps_names else ""
-        return [order for order in self.orders.values() if order.status != hidden]
+        forgotten = "fired" if self.keeps_names else ""
+        return [
+            order
+            for order in self.orders.values()
+            if order.status != forgotten and not self._is_hidden(order)
+        ]
+
+    def _is_hidden(self, order: Truth) -> bool:
+        return self.hidden.get(order.order_id, 0) > self.now_ms
 
     def _tell(self, order: Truth) -> None:
         self.now_ms += 1

@@ -51,7 +51,7 @@ class Bench:
             codec(BITGET.codec),
             say=lambda _, saying: self.said.append(saying),
             announce=lambda case, row: None,
-            on_ghost=lambda case: None,
+            on_ghost=lambda case, leg: None,
             on_want=lambda: None,
             note=self.notes.append,
             secs=self.clock.secs,

@@ -32,7 +32,7 @@ class Counter:
         self.clock = TurnedClock()
         self.said: list[tuple[str, Saying]] = []
         self.announced: list[OrderRow] = []
-        self.ghosts: list[Case] = []
+        self.ghosts: list[tuple[Case, str | None]] = []
         self.wants = 0
         self.notes: list[str] = []
         self.is_deaf = False
@@ -41,7 +41,7 @@ class Counter:
             codec(row.codec),
             say=self._say,
             announce=lambda case, told: self.announced.append(told),
-            on_ghost=self.ghosts.append,
+            on_ghost=lambda case, leg: self.ghosts.append((case, leg)),
             on_want=self._want,
             note=self.notes.append,
             secs=self.clock.secs,
@@ -108,7 +108,7 @@ def test_an_order_given_up_that_is_there_after_all_is_ended_and_told_as_somebody
     case = desk.submit()
     desk.cases.say(case, Rejected(reason="the venue never had it"))
     desk.cases.take_order(order())
-    assert desk.ghosts == [case]
+    assert desk.ghosts == [(case, None)]
     desk.later(1.0)
     assert [row.venue_order_id for row in desk.announced] == ["v1"]
     desk.cases.registered("v1", "v1")
@@ -245,9 +245,43 @@ def test_an_order_held_to_be_over_that_is_listed_again_and_again_is_ended_and_to
         desk.cases.compare(order(), asked=desk.clock.now)
     assert desk.ghosts == []
     desk.cases.compare(order(), asked=desk.clock.now)
-    assert desk.ghosts == [case]
+    assert desk.ghosts == [(case, None)]
     desk.later(1.0)
     assert [row.venue_order_id for row in desk.announced] == ["v1"]
+
+
+def test_what_rises_from_the_dead_is_told_without_the_fills_of_the_dead() -> None:
+    desk = Counter()
+    case = desk.submit(quantity=Decimal(5))
+    row = order(quantity=Decimal(5), filled=Decimal(2))
+    desk.cases.take_order(row)
+    desk.cases.take_fill(fill(quantity=Decimal(2)))
+    case.is_sure = True
+    desk.cases.gone(case)
+    for _ in range(3):
+        desk.cases.take_order(row)
+        desk.cases.compare(row, asked=desk.clock.now)
+    desk.later(1.0)
+    assert [told.quantity for told in desk.announced] == [3]
+    desk.cases.registered("v1", "v1")
+    desk.cases.take_fill(fill("t2", quantity=Decimal(3)))
+    told = [saying.fill.trade_id for _, saying in desk.said if isinstance(saying, Filled)]
+    assert told == ["t1", "t2"]
+    assert case.told.closed
+
+
+def test_a_replaced_order_that_is_listed_again_and_again_is_ended() -> None:
+    desk = Counter()
+    case = desk.submit(**STOP_TERMS)
+    first = order(**STOP_TERMS)
+    desk.cases.take_order(first)
+    desk.cases.replaced(case, "v1", "v2", waits=True)
+    desk.cases.take_order(replace(first, venue_order_id="v2", client_order_id="c1-2"))
+    for _ in range(2):
+        desk.cases.compare(first, asked=desk.clock.now)
+    assert desk.ghosts == []
+    desk.cases.compare(first, asked=desk.clock.now)
+    assert desk.ghosts == [(case, "v1")]
 
 
 def test_terms_that_somebody_changed_by_hand_are_told_and_old_news_of_our_own_are_not() -> None:

@@ -52,7 +52,7 @@ class Registry:
             codec(BITGET.codec),
             say=lambda _, saying: self.said.append(saying),
             announce=lambda _, told: self.announced.append(told),
-            on_ghost=lambda case: None,
+            on_ghost=lambda case, leg: None,
             on_want=lambda: None,
             note=lambda text: None,
             secs=self.clock.secs,

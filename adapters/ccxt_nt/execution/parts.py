@@ -21,9 +21,10 @@ from ccxt_nt.orders.fetching import Fetcher
 from ccxt_nt.orders.inquiry import Inquiry
 from ccxt_nt.orders.office import Office
 from ccxt_nt.orders.resolver import Patience, Resolver
+from ccxt_nt.orders.rounds import Ears
 from ccxt_nt.orders.story import Rejected, Saying
 from ccxt_nt.orders.terms import OrdersWithTerms, SettledTerms
-from ccxt_nt.orders.watching import Ears, Watching
+from ccxt_nt.orders.watching import Watching
 
 HOW_TO_KEEP: Final = (
     "the engine holds it to be rejected while the venue has it: it made that up from silence;"
@@ -66,7 +67,7 @@ class Parts:
             announce=tools.scribe.announce,
             pending=tools.scribe.is_pending,
             can_reduce=tools.scribe.can_reduce,
-            on_ghost=lambda case: self.spawn(self.acts.cancel(case), f"bury {case.ticket.symbol}"),
+            on_ghost=self._bury,
             on_want=lambda: self.fetcher.want(),
             note=tools.note,
             secs=tools.secs,
@@ -115,6 +116,12 @@ class Parts:
             rng=tools.rng,
             note=tools.note,
         )
+
+    def _bury(self, case: Case, venue_order_id: str | None) -> None:
+        """End what must not be there: an order, or one leg of it."""
+        leg = venue_order_id
+        act = self.acts.cancel(case) if leg is None else self.acts.end_leg(case, leg)
+        self.spawn(act, f"bury {leg or case.client_order_id}")
 
     def _say(self, case: Case, saying: Saying) -> None:
         """Tell the engine, unless it gave up on the order: then it is ended, and told apart."""

@@ -49,6 +49,12 @@ class Acts:
             if refused is not None and not case.told.closed:
                 self._cases.say(case, CancelRefused(reason=refused))
 
+    async def end_leg(self, case: Case, venue_order_id: str) -> None:
+        """End one order at the venue that another one stands for."""
+        async with case.turn:
+            if case.ledger.venue_order_id != venue_order_id:
+                await self._ending.end(case, venue_order_id)
+
     async def cancel_many(self, cases: list[Case]) -> None:
         """End several orders: asked for together where the venue can, then each made sure of."""
         await self._ending.ask_together(cases)

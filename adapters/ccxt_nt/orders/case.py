@@ -239,9 +239,13 @@ def ticket_of(row: OrderRow) -> Ticket:
 
 
 def with_quantity(case: Case, row: OrderRow) -> OrderRow | None:
-    """Show an order with its quantity; one by cost has none before its end, None until then."""
+    """Show an order with the quantity that the engine is to know of it.
+
+    One by cost has none before its end, None until then; of one that rose from the dead it is what
+    the dead one left.
+    """
     if row.quantity is not None:
-        return row
+        return replace(row, quantity=case.told.quantity) if case.told.fills else row
     filled = case.ledger.filled
     if not case.is_over or case.ledger.missing or not filled:
         return None

@@ -40,7 +40,7 @@ class Cases(Doubts):
         *,
         say: Callable[[Case, Saying], None],
         announce: Callable[[Case, OrderRow], None],
-        on_ghost: Callable[[Case], None],
+        on_ghost: Callable[[Case, str | None], None],  # an order that must end, or one leg of it
         on_want: Callable[[], None],
         note: Callable[[str], None],
         secs: Callable[[], float],
@@ -192,26 +192,31 @@ class Cases(Doubts):
         if case is None or case.turn.locked() or not case.is_registered:
             return
         case.misses = 0
-        if case.is_gone and row.status is OrderStatus.OPEN:
-            self._sight(case)
+        is_current = case.ledger.venue_order_id == row.venue_order_id
+        if row.status is OrderStatus.OPEN and (case.is_gone or not is_current):
+            self._sight(case, row)
+        if case.is_gone or not is_current or asked <= case.changed_at:
             return
-        if asked <= case.changed_at or case.told.in_quote or case.ledger.missing:
-            return
-        if case.ledger.venue_order_id != row.venue_order_id:
+        if case.told.in_quote or case.ledger.missing:
             return
         terms = terms_of(row, case.ticket, before=case.ledger.filled_before(row.venue_order_id))
         if row.status is OrderStatus.OPEN and terms != case.ticket and not case.told.closed:
             self.update(case, terms)
 
-    def _sight(self, case: Case) -> None:
-        """Note that the venue lists an order that it had not known any more.
+    def _sight(self, case: Case, row: OrderRow) -> None:
+        """Note that the venue lists an order, or a leg of one, that was held to be over.
 
         One listing may be old; what several show is there, and may fill without being looked after.
         """
         case.sightings += 1
         if case.sightings < _SIGHTINGS:
             return
-        case.is_gone, case.sightings, case.over_at = False, 0, None
+        case.sightings = 0
+        if not case.is_gone:
+            self._note(f"{row.venue_order_id}: was replaced, and is there still; cancelling")
+            self._on_ghost(case, row.venue_order_id)
+            return
+        case.is_gone, case.over_at = False, None
         if case.told.closed:
             self._rise(case)
         else:
@@ -381,8 +386,9 @@ class Cases(Doubts):
         self._live[id(case.ledger)] = case
         case.is_external, case.is_registered, case.is_announced = True, False, False
         case.client_order_id = venue_order_id
+        left = case.told.quantity - case.told.filled  # what filled was told of the dead order
         case.told = replace(
-            case.told, venue_order_id=None, closed=False, fills=set(), filled=Decimal(0)
+            case.told, venue_order_id=None, closed=False, quantity=left, filled=Decimal(0)
         )
         self._note(f"{venue_order_id}: an order that was held to be over is there; cancelling")
-        self._on_ghost(case)
+        self._on_ghost(case, None)
