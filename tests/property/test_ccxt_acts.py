@@ -306,7 +306,8 @@ def _check_one(desks: Desks, name: str, sayings: list[Saying]) -> None:
     case = desks.cases.find(name)
     assert case is not None
     if is_ours:
-        assert case.told.closed is not bool(live), f"{name}: {orders}"
+        is_over = case.told.closed or (case.is_external and not case.is_announced)
+        assert is_over is not bool(live), f"{name}: {orders}"
         assert len(live) <= 1, f"{name}: {live}"
     assert endings <= 1
     assert not endings or not isinstance(sayings[-1], Accepted)

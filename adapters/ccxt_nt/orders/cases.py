@@ -193,11 +193,11 @@ class Cases(Doubts):
             return
         case.misses = 0
         is_current = case.ledger.venue_order_id == row.venue_order_id
-        if row.status is OrderStatus.OPEN and (case.is_gone or not is_current):
-            self._sight(case, row)
-        if case.is_gone or not is_current or asked <= case.changed_at:
+        if case.is_gone or not is_current:
+            if row.status is OrderStatus.OPEN:
+                self._sight(case, row)
             return
-        if case.told.in_quote or case.ledger.missing:
+        if asked <= case.changed_at or case.told.in_quote or case.ledger.missing:
             return
         terms = terms_of(row, case.ticket, before=case.ledger.filled_before(row.venue_order_id))
         if row.status is OrderStatus.OPEN and terms != case.ticket and not case.told.closed:
