@@ -118,6 +118,7 @@ async def open_ours(server: Server, dialect: str, what: str, count: Count) -> Ca
     venue = Venue(line.profile.venue)
     provider = CcxtInstrumentProvider(line, venue, settings=settings, now_ns=time.time_ns)
     await provider.load_all_async()
+    await line.look_at_clock()
     station = Station(
         line=line,
         emit=lambda item: count.add(),
@@ -125,7 +126,6 @@ async def open_ours(server: Server, dialect: str, what: str, count: Count) -> Ca
         board=HealthBoard(),
         log=_complain,
         rng=Random(0),
-        offset_ms=await line.clock_offset_ms(),
     )
     market, of = line.symbols.market(SYMBOL), provider.instrument(SYMBOL)
     feed: Feed

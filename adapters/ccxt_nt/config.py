@@ -32,6 +32,7 @@ class _VenueConfig:
         instrument_provider: InstrumentProviderConfig | None = None,  # read by __new__
         routing: RoutingConfig | None = None,  # read by __new__
     ) -> None:
+        self.failures: list[str] = []  # why the client made of this did not connect
         told_leverage: object = {} if leverage is None else leverage
         if isinstance(instruments, str):
             told = f"instruments must be a list of names, was {instruments!r}"

@@ -1,6 +1,6 @@
 """Rows into the engine's types, exactly or not at all."""
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final
 
 from nautilus_trader.model import (
@@ -34,6 +34,8 @@ type Instrument = CurrencyPair | CryptoPerpetual
 
 HEALTH: Final = "VenueHealth"
 _MOST_DECIMALS: Final = 16  # the engine's own limit
+_FINEST: Final = Decimal(1).scaleb(-_MOST_DECIMALS)
+_WIDE: Final = Context(prec=60)  # a volume of a cheap coin has more digits than the usual 28
 _LARGEST: Final = Decimal(10) ** 13  # quantities above the engine's range are clipped
 
 
@@ -127,7 +129,9 @@ def quote(row: QuoteRow, of: Instrument, *, ts_init: int) -> QuoteTick:
 def bar(row: BarRow, bar_type: BarType, of: Instrument, *, interval_ns: int, ts_init: int) -> Bar:
     """Build a bar stamped at its close; volume in base currency, with the decimals that needs."""
     digits = of.price_precision
-    volume = round(row.volume, _MOST_DECIMALS)  # some venues send sums of floats
+    volume = row.volume
+    if decimals(volume) > _MOST_DECIMALS:  # some venues send sums of floats
+        volume = volume.quantize(_FINEST, context=_WIDE)
     volume_digits = max(of.size_precision, decimals(volume))
     return Bar(
         bar_type,

@@ -26,6 +26,12 @@ class Clients:
     execution_config: object
     execution_engine: LiveExecutionEngineConfig | None = None
 
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Tell why clients of ccxt did not connect: `run()` of a node raises without a reason."""
+        configs = (self.data_config, self.execution_config)
+        return tuple(each for config in configs for each in getattr(config, "failures", ()))
+
     def add_to(self, builder: LiveNodeBuilder) -> LiveNodeBuilder:
         """Add both to a node."""
         return self.add_execution_to(self.add_data_to(builder))

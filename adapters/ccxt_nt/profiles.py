@@ -73,6 +73,7 @@ class Codes:
     missing: frozenset[str]  # there is no such order
     post_only: frozenset[str] = frozenset()  # definitely refused because it would have taken
     unchanged: frozenset[str] = frozenset()  # a setting already was as it was asked to be
+    untimely: frozenset[str] = frozenset()  # the time of the signature is too far from the venue's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,8 @@ class Paging:
     fills: int
     orders: int
     funding: int = 100
+    funding_number_key: str | None = None  # where its pages are counted from 1, not cut by time
+    trades_by_second: bool = False  # their times are asked for in whole seconds
     bars_days: int | None = None  # that one request of bars covers at most
     # Where pages of orders and fills are counted rather than cut by time: the venue's own words
     # for a page's length and for which one. ccxt's `limit` is not used then: at some venues it is
@@ -149,6 +152,8 @@ class Profile:
     paging: Paging
     staleness: Staleness = field(default_factory=Staleness)
     timeframes: Mapping[str, str] = field(default_factory=dict)  # "5m" -> ccxt's, where it differs
+    bars_absent: frozenset[str] = frozenset()  # timeframes that ccxt names and the venue lacks
+    bars_unstreamed: frozenset[str] = frozenset()  # and those that are in its history only
     book_depths: tuple[int, ...] = ()  # levels that can be subscribed; empty: any
     book_snapshots_depth: int | None = None  # a channel where each message is the whole book
     bids_asks: bool = True  # watchBidsAsks is offered, else quotes come from the book
@@ -161,8 +166,9 @@ class Profile:
     place_params: Mapping[str, object] = field(default_factory=dict)  # with every order
     fills_carry_fee: bool = True  # on the stream; otherwise asked for by REST
     position_mode: bool = False  # can be set and read
-    margin_mode: bool = False
+    margin_mode: bool = False  # can be set by itself
     leverage: bool = False
+    terms_from_position: bool = False  # mode and leverage are told with the position alone
     test_notes: Mapping[str, str] = field(default_factory=dict)  # case id -> why not applicable
     dialect: str = "unified"  # name of a reader of raw orders in ccxt_nt.parsing.orders
     type_params: Mapping[str, object] = field(default_factory=dict)  # of calls without a symbol

@@ -6,7 +6,7 @@ from nautilus_trader.live import InstrumentProviderConfig
 from nautilus_trader.live.providers import InstrumentProvider
 from nautilus_trader.model import InstrumentId, Venue
 
-from ccxt_nt.conversion import Instrument, instrument
+from ccxt_nt.conversion import Instrument, instrument, instrument_id
 from ccxt_nt.line.client import Line
 from ccxt_nt.settings import Settings
 from ccxt_nt.symbols import instrument_name
@@ -32,6 +32,7 @@ class CcxtInstrumentProvider(InstrumentProvider):
         self._now_ns = now_ns
         self._markets: dict[InstrumentId, MarketRow] = {}
         self._by_symbol: dict[str, Instrument] = {}
+        self._left_out: dict[InstrumentId, str] = {}  # and why
 
     async def load_all_async(self, filters: dict[str, object] | None = None) -> None:
         """Load what the settings name, or everything the venue lists for the product."""
@@ -39,19 +40,44 @@ class CcxtInstrumentProvider(InstrumentProvider):
         self.fill(rows)
 
     def fill(self, rows: Sequence[MarketRow]) -> None:
-        """Take markets that were loaded already; names that the venue does not list are refused."""
+        """Take markets that were loaded already; one that cannot be expressed is left out.
+
+        Raises ValueError where such a one, or one that the venue does not list, is named in the
+        settings.
+        """
         wanted = self._settings.instruments
         if wanted is not None:
             rows = [self._line.symbols.named(name) for name in wanted]
         for row in rows:
-            leverage = self._settings.leverage.get(instrument_name(row))
-            made = instrument(row, self._venue, ts_init=self._now_ns(), leverage=leverage)
+            try:
+                made = self._made(row)
+            except ValueError as e:
+                told = f"instrument {instrument_name(row)} cannot be expressed by the engine: {e}"
+                if wanted is not None:
+                    raise ValueError(told) from e
+                self._left_out[instrument_id(row, self._venue)] = told
+                self._line.note(f"left out: {told}")
+                continue
             self.add(made)
             self._markets[made.id] = row
             self._by_symbol[row.symbol] = made
 
+    def _made(self, row: MarketRow) -> Instrument:
+        leverage = self._settings.leverage.get(instrument_name(row))
+        made = instrument(row, self._venue, ts_init=self._now_ns(), leverage=leverage)
+        for name, told, value in (
+            ("tick", row.tick, made.price_increment),
+            ("lot", row.lot, made.size_increment),
+            ("contract_size", row.contract_size, made.multiplier),
+        ):
+            if value.as_decimal() != told:
+                raise ValueError(f"{name} {told} would become {value}")
+        return made
+
     def market(self, instrument_id: InstrumentId) -> MarketRow:
         """Tell which market an instrument is; ValueError where it was not loaded."""
+        if instrument_id in self._left_out:
+            raise ValueError(self._left_out[instrument_id])
         if instrument_id not in self._markets:
             raise ValueError(
                 f"instrument {instrument_id} is not loaded: add its name to `instruments`"

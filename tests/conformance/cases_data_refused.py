@@ -24,9 +24,10 @@ async def _nothing_comes(bench: Bench, ask: Callable[[Any, Any], object]) -> Non
 
 
 def _questions(bench: Bench) -> int:
-    """Count public requests, but those of the bars, which are another case's."""
+    """Count public requests, but those of the bars, which are another case's, and of the clock."""
+    others = ("candle", "kline", "/time")
     return sum(
-        seen.purpose == "public" and not any(word in seen.path for word in ("candle", "kline"))
+        seen.purpose == "public" and not any(word in seen.path for word in others)
         for seen in bench.venue.requests
     )
 

@@ -8,11 +8,11 @@ from typing import Final
 from ccxt_nt.profiles import Amend, MarketBuy, Profile, StopStyle
 from ccxt_nt.values import Force, OrderKind, Product
 from ccxt_nt.venues import profile
-from tests.conformance.runner import DIALECTS, PRODUCTS, ROOT
+from tests.conformance.runner import DIALECTS, PRODUCTS
 from tests.conformance.table import BY_ID, ROWS
 from tests.conformance.verdicts import Result, Verdict
 
-FOLDER: Final = ROOT / "docs" / "venues"
+FOLDER: Final = Path(__file__).parents[2] / "docs" / "venues"
 NAMES: Final[Mapping[str, str]] = {"bitget": "Bitget", "kucoin": "KuCoin", "gate": "Gate.io"}
 _KINDS: Final[Mapping[OrderKind, str]] = {
     OrderKind.MARKET: "Market",

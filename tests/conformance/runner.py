@@ -1,24 +1,21 @@
 """Runs sessions in processes of their own, several at a time, and gathers their results."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Timer
 from typing import Final
 
 from ccxt_nt.values import Product
 from ccxt_nt.venues import profile
-from tests.conformance import restarting, stopping
+from tests.conformance import restarting, session, stopping
 from tests.conformance.session import RUNS, plan
 from tests.conformance.stopping import applicable
 from tests.conformance.table import ROWS
 from tests.conformance.verdicts import Result, Verdict
+from tests.harness.forks import Fork
 
-ROOT: Final = Path(__file__).parents[2]
 DIALECTS: Final = ("bitget", "kucoin", "gate")
 PRODUCTS: Final = ("spot", "linear")
 WORKERS: Final = 9  # most of a session is waiting, above all for a minute to end
@@ -46,11 +43,10 @@ class Job:
         return [case_id for case_id in found if not self.wanted or case_id in self.wanted]
 
     @property
-    def command(self) -> list[str]:
-        """Spell it."""
-        command = [sys.executable, "-m", "tests.conformance.session", "--run", self.run]
-        command += ["--dialect", self.dialect, "--product", self.product]
-        return command + [part for case_id in self.wanted for part in ("--case", case_id)]
+    def words(self) -> list[str]:
+        """Spell it for a session."""
+        words = ["--run", self.run, "--dialect", self.dialect, "--product", self.product]
+        return words + [part for case_id in self.wanted for part in ("--case", case_id)]
 
 
 def jobs(
@@ -83,11 +79,7 @@ def run_job(job: Job, heard: Callable[[Result], None]) -> list[Result]:
     """Run one session; a case that it did not tell of has failed."""
     told: list[Result] = []
     noise: list[str] = []
-    process = subprocess.Popen(
-        job.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if process.stdout is None:
-        raise RuntimeError(f"{job.command} has no output")
+    process = Fork.start(session.main, job.words)
     limit = Timer(_LIMIT_SECS, process.kill)  # a session that hangs says nothing more
     limit.start()
     for line in process.stdout:
@@ -97,10 +89,10 @@ def run_job(job: Job, heard: Callable[[Result], None]) -> list[Result]:
             noise.append(line.rstrip())
         else:
             heard(told[-1])
-    process.wait()
+    status = process.wait()
     limit.cancel()
     known = {result.case_id for result in told}
-    end = noise[-1] if noise else f"it ended with {process.returncode}"
+    end = noise[-1] if noise else f"it ended with {status}"
     missing = [
         Result(
             case_id=case_id,

@@ -171,14 +171,14 @@ def run_restart(session: Session) -> None:
 RUNS: Final = {"main": run_main, "stop": run_stop, "restart": run_restart}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read what to run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dialect", required=True)
     parser.add_argument("--product", required=True)
     parser.add_argument("--run", choices=tuple(RUNS), default="main")
     parser.add_argument("--case", action="append", default=[])
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     session = Session(dialect=given.dialect, product=given.product, wanted=tuple(given.case))
     RUNS[given.run](session)
 

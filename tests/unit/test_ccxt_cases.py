@@ -284,6 +284,23 @@ def test_a_replaced_order_that_is_listed_again_and_again_is_ended() -> None:
     assert desk.ghosts == [(case, "v1")]
 
 
+def test_a_stop_that_still_waits_for_an_order_that_is_filled_is_ended() -> None:
+    desk = Counter()
+    case = desk.submit(**STOP_TERMS)
+    first = order(**STOP_TERMS)
+    desk.cases.take_order(first)
+    desk.cases.replaced(case, "v1", "v2", waits=True)
+    second = replace(first, venue_order_id="v2", client_order_id="c1-2")
+    desk.cases.take_order(second)
+    desk.cases.take_order(replace(first, status=OrderStatus.TRIGGERED, fired_id="v3", updated_ns=9))
+    whole = fill(venue_order_id="v3", side=Side.SELL, quantity=first.quantity)
+    desk.cases.take_fill(whole)
+    assert case.told.closed
+    for _ in range(3):
+        desk.cases.compare(second, asked=desk.clock.now)
+    assert desk.ghosts == [(case, "v2")]
+
+
 def test_terms_that_somebody_changed_by_hand_are_told_and_old_news_of_our_own_are_not() -> None:
     desk = Counter()
     case = desk.submit()
@@ -334,7 +351,7 @@ def test_a_stop_of_others_that_fired_as_nobody_tells_what_is_over_once_it_was_as
     desk.cases.registered("x1", "x1")
     desk.cases.take_order(replace(stop, status=OrderStatus.TRIGGERED, updated_ns=9))
     assert desk.cases.suspects == (case,)
-    assert not case.told.closed
+    assert Canceled not in desk.sayings("x1")
     desk.cases.asked(case)
-    assert case.told.closed
+    assert Canceled in desk.sayings("x1")
     assert desk.cases.suspects == ()

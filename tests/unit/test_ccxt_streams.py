@@ -20,8 +20,9 @@ class FakeChannel:
     def __init__(self) -> None:
         self.coming: asyncio.Queue[Any] = asyncio.Queue()
         self.on_acknowledged: Callable[[], None] = lambda: None
-        self.is_subscribed = False
+        self.is_connected = False
         self.hung_up: list[str] = []
+        self.renewed: list[str] = []
         self.dropped = asyncio.Event()
 
     async def watch(self) -> Any:
@@ -33,6 +34,9 @@ class FakeChannel:
     def hang_up(self, reason: str) -> None:
         self.hung_up.append(reason)
         self.dropped.set()
+
+    async def renew(self, reason: str) -> None:
+        self.renewed.append(reason)
 
 
 class Ear:
@@ -69,7 +73,7 @@ class Ear:
         self.lives += 1
         self.news.set()
 
-    def _prepare(self) -> None:
+    async def _prepare(self) -> None:
         self.prepared += 1
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -285,3 +289,21 @@ def test_attempts_come_ever_later_and_never_in_step() -> None:
     assert ones != [other.next_secs() for _ in range(12)]
     one.reset()
     assert one.next_secs() <= 0.2
+
+
+def test_a_subscription_is_made_anew_by_itself_once_and_its_loss_is_told() -> None:
+    async def scene(channel: FakeChannel, ear: Ear) -> None:
+        ear.stream.renew("nothing was ever had")
+        channel.coming.put_nowait(1)
+        await ear.until(lambda: ear.heard == [1])
+        assert (channel.renewed, ear.gaps) == ([], [])
+        ear.stream.renew("crossed")
+        ear.stream.renew("crossed again")
+        await asyncio.sleep(0)
+        assert ear.stream.state is StreamState.LOST
+        assert (channel.renewed, ear.gaps, channel.hung_up) == (["crossed"], ["crossed"], [])
+        channel.coming.put_nowait(2)  # of the new one
+        await ear.until(lambda: ear.heard == [1, 2])
+        assert (ear.stream.state, ear.lives) == (StreamState.LIVE, 2)
+
+    play(scene)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ccxt_nt.symbols import Symbols, instrument_name
+from ccxt_nt.symbols import Symbols, instrument_name, name_of
 from ccxt_nt.values import MarketRow, Product
 
 
@@ -71,6 +71,25 @@ def test_an_unknown_name_is_refused_by_name() -> None:
         table.native("DOGE_USDT")
 
 
-def test_two_markets_with_one_native_id_are_refused() -> None:
-    with pytest.raises(ValueError, match="distinct symbols and ids"):
-        Symbols([market(), replace(market("ETH"), native_id="BTC_USDT")])
+def test_markets_that_share_an_id_or_a_symbol_are_left_out_and_named_and_the_rest_works() -> None:
+    shared = replace(market("ETH"), native_id="BTC_USDT")
+    twice = replace(market("SOL", "USDC"), symbol="ADA/USDT")
+    table = Symbols([market(), shared, twice, market("ADA"), market("XRP")])
+    assert [row.symbol for row in table] == ["XRP/USDT"]
+    with pytest.raises(ValueError, match=r"'BTCUSDT' is ambiguous: .* ETH/USDT \(BTC_USDT\)"):
+        table.named("BTCUSDT")
+    with pytest.raises(ValueError, match=r"'SOLUSDC' is ambiguous: .* ADA/USDT \(ADA_USDT\)"):
+        table.named("SOLUSDC")
+    assert set(table.refused) == {"BTCUSDT", "ETHUSDT", "SOLUSDC", "ADAUSDT"}
+
+
+def test_one_that_could_not_be_read_says_why_when_it_is_asked_for() -> None:
+    name = name_of("DOGE/USDT:USDT", Product.LINEAR)
+    table = Symbols([market(linear=True)], unreadable={name: "market DOGE/USDT:USDT: no tick"})
+    with pytest.raises(ValueError, match="market DOGE/USDT:USDT: no tick"):
+        table.named("DOGEUSDT-PERP")
+
+
+@pytest.mark.parametrize("row", [market(), market(linear=True)])
+def test_a_symbol_is_named_as_its_market_would_be(row: MarketRow) -> None:
+    assert name_of(row.symbol, row.product) == instrument_name(row)

@@ -6,16 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from ccxt_nt.errors import Rejected, Unauthorised, Unsupported, VenueError
+from ccxt_nt.errors import Rejected, Unauthorised, Unknown, Unsupported, VenueError
 from ccxt_nt.line.lanes import Urgency
-from ccxt_nt.orders.terms import TermsOffice, refuse_hedged
+from ccxt_nt.orders.terms import OrdersWithTerms, SettledTerms, TermsOffice, refuse_hedged
+from ccxt_nt.profiles import Profile
 from ccxt_nt.settings import Settings
 from ccxt_nt.symbols import Symbols
 from ccxt_nt.values import MarketRow, PositionRow, Product
 from ccxt_nt.venues import PROFILES
+from tests.unit.ccxt_desk_fakes import ScriptedLine
 
 SYMBOL, NAME = "BTC/USDT:USDT", "BTCUSDT-PERP"
-LINEAR = PROFILES["BITGET", Product.LINEAR]
+LINEAR, KUCOIN, GATE = (PROFILES[name, Product.LINEAR] for name in ("BITGET", "KUCOIN", "GATE"))
 
 
 class Account:
@@ -68,7 +70,45 @@ class Echoing(Account):
         return await super().ask(method, *args, urgency=urgency, wrote=wrote)
 
 
-def office(account: Account, **settings: object) -> tuple[TermsOffice, list[str]]:
+class OfCrossOnly(Echoing):
+    """Tells the leverage of cross margin alone, as KuCoin does."""
+
+    async def ask(
+        self, method: str, *args: object, urgency: Urgency = Urgency.NORMAL, wrote: bool = False
+    ) -> object:
+        if method in ("fetch_leverage", "set_leverage"):
+            assert args[-1] == {"marginMode": "cross"}, "not supported by ccxt"
+        return await super().ask(method, *args, urgency=urgency, wrote=wrote)
+
+
+class OfPositions(Account):
+    """Tells its terms with the position, and sets the mode by the leverage, as Gate does."""
+
+    async def ask(
+        self, method: str, *args: object, urgency: Urgency = Urgency.NORMAL, wrote: bool = False
+    ) -> object:
+        match method, args:
+            case "fetch_leverage", _:
+                raise Unsupported("fetchLeverage() does not support swap markets")
+            case "set_margin_mode", _:
+                raise Unsupported("setMarginMode() is not supported")
+            case "set_leverage", (_, _, {"marginMode": str(mode)}):
+                self.mode = mode
+            case "fetch_position", _:
+                leverage = self.leverage if self.mode == "isolated" else 0
+                limit = 0 if self.mode == "isolated" else self.leverage
+                return {
+                    "symbol": SYMBOL,
+                    "marginMode": self.mode,
+                    "leverage": str(leverage),
+                    "info": {"cross_leverage_limit": str(limit)},
+                }
+        return await super().ask(method, *args, urgency=urgency, wrote=wrote)
+
+
+def office(
+    account: Account, profile: Profile = LINEAR, **settings: object
+) -> tuple[TermsOffice, list[str]]:
     market = MarketRow(
         symbol=SYMBOL,
         native_id="BTCUSDT",
@@ -87,8 +127,8 @@ def office(account: Account, **settings: object) -> tuple[TermsOffice, list[str]
         active=True,
     )
     notes: list[str] = []
-    told = Settings(venue="BITGET", **settings)  # type: ignore[arg-type]  # each case its own
-    return TermsOffice(account, LINEAR, told, Symbols([market]), note=notes.append), notes
+    told = Settings(venue=profile.venue, **settings)  # type: ignore[arg-type]  # each case its own
+    return TermsOffice(account, profile, told, Symbols([market]), note=notes.append), notes
 
 
 def test_what_is_named_is_set_and_read_back_at_once() -> None:
@@ -97,13 +137,39 @@ def test_what_is_named_is_set_and_read_back_at_once() -> None:
     terms = asyncio.run(made.begin())
     assert (account.mode, account.leverage, notes) == ("cross", 5, [])
     assert terms.leverage == {SYMBOL: 5}
-    assert account.calls.count("fetch_leverage") == 1
+    assert terms.margin_modes == {SYMBOL: "cross"}
+    assert account.calls[-1] == "fetch_leverage"
+
+
+@pytest.mark.parametrize("mode", ["cross", "isolated"])
+@pytest.mark.parametrize(
+    ("kind", "profile"), [(Account, LINEAR), (OfCrossOnly, KUCOIN), (OfPositions, GATE)]
+)
+def test_a_mode_that_nobody_named_is_read_and_kept(
+    kind: type[Account], profile: Profile, mode: str
+) -> None:
+    account = kind()
+    account.mode = mode
+    made, notes = office(account, profile, leverage={NAME: 5})
+    terms = asyncio.run(made.begin())
+    assert (account.mode, notes) == (mode, [])
+    assert "set_margin_mode" not in account.calls
+    travels = profile is KUCOIN and mode == "isolated"  # with each order
+    assert account.leverage == (20 if travels else 5)
+    assert terms.margin_modes == ({} if profile is GATE else {SYMBOL: mode})
+
+
+def test_nothing_is_set_that_is_so_already() -> None:
+    account = Account()
+    made, _ = office(account, margin_mode="isolated", leverage={NAME: 20})
+    asyncio.run(made.begin())
+    assert [call for call in account.calls if call.startswith("set_")] == ["set_position_mode"]
 
 
 def test_what_is_not_named_is_settled_before_its_first_order_and_only_then() -> None:
     account = Account()
-    made, _ = office(account)
-    asyncio.run(made.begin())
+    made, _ = office(account, margin_mode="cross")
+    terms = asyncio.run(made.begin())
     assert "set_margin_mode" not in account.calls
 
     async def twice() -> None:
@@ -111,13 +177,18 @@ def test_what_is_not_named_is_settled_before_its_first_order_and_only_then() -> 
 
     asyncio.run(twice())
     assert account.mode == "cross"
+    assert terms.margin_modes == {SYMBOL: "cross"}  # those that began with it know it too
     assert account.calls.count("set_margin_mode") == 1
 
 
 @pytest.mark.parametrize(
     ("refused", "settings", "told"),
     [
-        ("set_margin_mode", {}, "margin_mode of BTC/USDT:USDT is 'isolated'"),
+        (
+            "set_margin_mode",
+            {"margin_mode": "cross"},
+            "margin_mode of BTC/USDT:USDT is 'isolated' and could not be set to 'cross'",
+        ),
         ("set_leverage", {"leverage": {NAME: 5}}, "leverage of BTC/USDT:USDT is 20"),
     ],
 )
@@ -125,7 +196,7 @@ def test_a_setting_that_did_not_take_is_told(
     refused: str, settings: dict[str, object], told: str
 ) -> None:
     account = Account(stubborn={refused: Rejected("no")})
-    made, notes = office(account, instruments=(NAME,), **settings)
+    made, notes = office(account, LINEAR, instruments=(NAME,), **settings)
     with pytest.raises(Unsupported, match=told):
         asyncio.run(made.begin())
     assert len(notes) == 1
@@ -133,9 +204,43 @@ def test_a_setting_that_did_not_take_is_told(
 
 def test_the_mode_in_force_is_asked_for_where_leverage_tells_only_of_the_mode_asked_about() -> None:
     account = Echoing(stubborn={"set_margin_mode": Rejected("orders are open")})
-    made, _ = office(account, instruments=(NAME,))
+    made, _ = office(account, instruments=(NAME,), margin_mode="cross")
     with pytest.raises(Unsupported, match="margin_mode of BTC/USDT:USDT is 'isolated'"):
         asyncio.run(made.begin())
+
+
+def test_a_mode_that_is_set_with_the_leverage_wants_the_leverage_named() -> None:
+    made, _ = office(OfPositions(), GATE, instruments=(NAME,), margin_mode="cross")
+    with pytest.raises(Unsupported, match="is set together with its leverage at GATE/linear"):
+        asyncio.run(made.begin())
+    account = OfPositions()
+    made, _ = office(account, GATE, margin_mode="cross", leverage={NAME: 7})
+    asyncio.run(made.begin())
+    assert (account.mode, account.leverage) == ("cross", 7)
+
+
+def test_a_mode_that_cannot_be_read_is_never_guessed() -> None:
+    account = Account()
+    account.mode = "portfolio"
+    made, _ = office(account, instruments=(NAME,))
+    with pytest.raises(Unknown, match="the terms of BTC/USDT:USDT could not be read: marginMode"):
+        asyncio.run(made.begin())
+
+
+def test_orders_carry_the_mode_in_force_of_their_own_symbol() -> None:
+    line = ScriptedLine({"create_order": [{"id": "1"}, {"id": "2"}], "cancel_order": [{}]})
+    counter = OrdersWithTerms(line)
+    counter.terms = SettledTerms(margin_modes={SYMBOL: "isolated"})
+
+    async def run() -> None:
+        for symbol in (SYMBOL, "ETH/USDT:USDT"):
+            order = (symbol, "limit", "buy", "1", "5", {"clientOrderId": "x"})
+            await counter.ask("create_order", *order, wrote=True)
+        await counter.ask("cancel_order", "1", SYMBOL, {})
+
+    asyncio.run(run())
+    sent = [call.args[-1] for call in line.asked]
+    assert sent == [{"clientOrderId": "x", "marginMode": "isolated"}, {"clientOrderId": "x"}, {}]
 
 
 def test_an_account_that_stays_in_hedge_mode_is_refused() -> None:
@@ -154,7 +259,7 @@ def test_wrong_keys_end_it_at_once() -> None:
 
 def test_a_failed_settling_is_tried_again_before_the_next_order() -> None:
     account = Account(stubborn={"fetch_leverage": Rejected("busy")})
-    made, _ = office(account)
+    made, _ = office(account, margin_mode="cross")
     with pytest.raises(Unsupported):
         asyncio.run(made.settle(SYMBOL))
     account._stubborn = {}

@@ -73,7 +73,8 @@ def test_only_perpetuals_have_margin(row: Profile) -> None:
 @each_row
 def test_no_code_means_two_things(row: Profile) -> None:
     codes = row.codes
-    sets = (codes.duplicate, codes.rejected, codes.closed, codes.missing, codes.post_only)
+    known = (codes.duplicate, codes.rejected, codes.closed, codes.missing, codes.post_only)
+    sets = (*known, codes.untimely)
     assert sum(map(len, sets)) == len(frozenset().union(*sets))
 
 

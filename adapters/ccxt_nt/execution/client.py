@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -19,10 +20,11 @@ from ccxt_nt.execution.scribe import Scribe
 from ccxt_nt.execution.start import Reporter
 from ccxt_nt.health import HealthBoard, HealthReport
 from ccxt_nt.line.client import Line, Role
+from ccxt_nt.line.clock import ClockKeeper, VenueClock
 from ccxt_nt.line.connecting import persist
 from ccxt_nt.line.credentials import Credentials
+from ccxt_nt.orders.rounds import Ears
 from ccxt_nt.orders.terms import TermsOffice, refuse_hedged
-from ccxt_nt.orders.watching import Ears
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.values import BalanceRow, Health, PositionRow, Product
 from ccxt_nt.venues import profile
@@ -52,7 +54,10 @@ class CcxtExecutionClient(ExecutionCommands):
         keys = Credentials.from_environment(row, os.environ)
         venue = Venue(settings.venue_name or row.venue)
         logger = Logger(f"{type(self).__name__}({venue.value})")
-        self._public = Line(row, settings, role=Role.DATA, log=logger.warning)
+        venue_clock = VenueClock()
+        self._public = Line(
+            row, settings, role=Role.DATA, log=logger.warning, venue_clock=venue_clock
+        )
         provider = CcxtInstrumentProvider(
             self._public, venue, settings=settings, now_ns=clock.timestamp_ns
         )
@@ -71,20 +76,27 @@ class CcxtExecutionClient(ExecutionCommands):
         )
         self._log = logger
         self._settings = settings
+        self._failures = config.failures
         self._venue = venue
         self._provider = provider
-        self._account_line = Line(
-            row, settings, role=Role.ACCOUNT, credentials=keys, log=logger.warning
+        private = partial(
+            Line,
+            row,
+            settings,
+            credentials=keys,
+            log=logger.warning,
+            venue_clock=venue_clock,
         )
-        self._orders_line = Line(
-            row, settings, role=Role.ORDERS, credentials=keys, log=logger.warning
-        )
+        self._account_line = private(role=Role.ACCOUNT)
+        self._orders_line = private(role=Role.ORDERS)
+        self._keeper = ClockKeeper(venue_clock, self._public.look_at_clock, note=logger.warning)
         self.board = HealthBoard()
         self._wallet = Wallet(note=logger.warning)
         self._apart: dict[str, int] = {}  # looks in a row that saw another position than we
         self._tools = Tools(
             rng=Random(settings.seed),  # noqa: S311 - jitter, not secrets
             note=logger.warning,
+            clock=venue_clock,
             scribe=Scribe(self, instrument=provider.instrument, note=logger.warning),
             board=self.board,
             ears=Ears(
@@ -111,10 +123,17 @@ class CcxtExecutionClient(ExecutionCommands):
 
     async def _connect(self) -> None:
         for line in (self._public, self._account_line, self._orders_line):
+            line.on_lost = self._keeper.hurry
             await line.open()
-        await persist(self._load, rng=self._tools.rng, note=self._tools.note)
         self.board.listen(self._publish)
-        await persist(self._begin, rng=self._tools.rng, note=self._tools.note)
+        await persist(
+            self._load,
+            self._begin,
+            rng=self._tools.rng,
+            note=self._tools.note,
+            failures=self._failures,
+        )
+        self._keeper.start()
         self._open_doors(_DOORS_SECS)
 
     async def _load(self) -> None:
@@ -122,8 +141,9 @@ class CcxtExecutionClient(ExecutionCommands):
         await self._provider.load_all_async()
         await self._account_line.adopt(self._public)
         await self._orders_line.adopt(self._public)
+        await self._public.look_at_clock()
         await self._account_line.know_user()
-        self._tools.offset_ms = await self._account_line.clock_offset_ms()
+        await self._parts.inquiry.balances()  # wrong keys are told before a stream needs them
         for instrument in self._provider.list_all():
             self._handle_instrument(instrument)
 
@@ -142,6 +162,7 @@ class CcxtExecutionClient(ExecutionCommands):
             raise
 
     async def _disconnect(self) -> None:
+        await self._keeper.stop()
         await self._parts.stop(patience_secs=_STOP_SECS)
         for line in (self._orders_line, self._account_line, self._public):
             await line.close()

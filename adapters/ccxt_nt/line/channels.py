@@ -24,6 +24,9 @@ class Wire(Protocol):
     def drop(self, client: Any, reason: str) -> None:
         """End a connection."""
 
+    async def end(self, channel: "Channel") -> bool:
+        """Ask the venue to end a subscription; false where that cannot be had by itself."""
+
 
 class Channel:
     """One subscription; `watch` is called again and again, and subscribes when it must."""
@@ -39,6 +42,7 @@ class Channel:
         self._sent: Frame = None
         self._hashes: tuple[str, ...] = ()
         self._subscriptions: tuple[str, ...] = ()
+        self._is_void = False  # what comes is of a subscription that is being given up
 
     @property
     def names(self) -> list[str]:
@@ -55,24 +59,41 @@ class Channel:
         """Wait for what comes next; subscribes first where that was not done or was lost."""
         token = _RUNNING.set(self)
         try:
-            return await self._wire.next_value(self.method, *self.args)
+            while True:
+                value = await self._wire.next_value(self.method, *self.args)
+                if not self._is_void:
+                    return value
         finally:
             _RUNNING.reset(token)
 
     @property
+    def is_connected(self) -> bool:
+        """Say whether the connection that this was subscribed on is still in use."""
+        return self._client is not None and self._wire.holds(self._client)
+
+    @property
     def is_subscribed(self) -> bool:
         """Say whether this is subscribed on a connection that is still in use."""
-        client = self._client
-        return (
-            client is not None
-            and self._wire.holds(client)
-            and any(name in client.subscriptions for name in self._subscriptions)
-        )
+        subscribed = self._client.subscriptions if self.is_connected else {}
+        return any(name in subscribed for name in self._subscriptions)
 
     def hang_up(self, reason: str) -> None:
         """Drop the connection below, so that everything on it dials and subscribes again."""
         if self._client is not None:
             self._wire.drop(self._client, reason)
+
+    async def renew(self, reason: str) -> None:
+        """Give this subscription up, so that the next `watch` makes it anew; all others stay.
+
+        Where that cannot be had the connection below is dropped.
+        """
+        self._is_void = True
+        token = _RUNNING.set(None)  # a task begun inside of ccxt would pass for another channel
+        try:
+            if not await self._wire.end(self):
+                self.hang_up(reason)
+        finally:
+            _RUNNING.reset(token)
 
     def subscribing(
         self, client: Any, hashes: Iterable[str], sent: Frame, subscriptions: Iterable[str]
@@ -84,7 +105,7 @@ class Channel:
         self._client, self._hashes, self._subscriptions = client, tuple(hashes), wanted
         if is_new or has_moved:
             self._sent = sent
-            self.acknowledged = False
+            self.acknowledged = self._is_void = False
         elif self.acknowledged:
             self.on_acknowledged()  # as good as a new yes: the connection held
 

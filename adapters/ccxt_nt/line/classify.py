@@ -18,6 +18,7 @@ from ccxt_nt.errors import (
     Unauthorised,
     Unknown,
     Unsupported,
+    Untimely,
     VenueError,
     WouldTake,
 )
@@ -86,6 +87,7 @@ def _by_code(answer: Answer, profile: Profile) -> type[VenueError] | None:
         (codes.post_only, WouldTake),
         (codes.closed, Closed),
         (codes.missing, Missing),
+        (codes.untimely, Untimely),
         (codes.rejected, Rejected),
     )
     return next((kind for entries, kind in table if answer.matches(entries)), None)
@@ -134,4 +136,6 @@ def _shown(e: BaseException, answer: Answer) -> str:
     if answer.code is not None:
         return f"{name}: {answer.code} {answer.text}".strip()[:_LONGEST]
     told = " ".join(re.sub(r"<[^>]*>", " ", str(e)).split())
+    if isinstance(e.__cause__, aiohttp.ClientError | OSError):  # ccxt only says what it asked for
+        told = f"{told}: {e.__cause__}"
     return f"{name}: {told}"[:_LONGEST] if told else name

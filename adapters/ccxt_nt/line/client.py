@@ -10,20 +10,21 @@ from typing import Any, Final
 import ccxt
 import ccxt.pro
 
-from ccxt_nt.errors import Throttled, Unknown, Unsupported, VenueError
+from ccxt_nt.errors import Throttled, Unknown, Unsent, Unsupported, Untimely, VenueError
 from ccxt_nt.line.channels import Channel
 from ccxt_nt.line.classify import classify
-from ccxt_nt.line.complaints import Complaints
+from ccxt_nt.line.clock import Sample, VenueClock, wall_ms
 from ccxt_nt.line.credentials import Credentials
 from ccxt_nt.line.endpoints import redirect
 from ccxt_nt.line.guard import Guard
 from ccxt_nt.line.lanes import Lane, Urgency
 from ccxt_nt.line.redact import redact
+from ccxt_nt.line.streams import is_cancelled
 from ccxt_nt.line.switchboard import Switchboard
 from ccxt_nt.parsing import market_rows
 from ccxt_nt.profiles import Profile
 from ccxt_nt.settings import Settings
-from ccxt_nt.symbols import Symbols
+from ccxt_nt.symbols import Symbols, name_of
 from ccxt_nt.values import MarketRow
 from ccxt_nt.venues import CCXT_VERSION
 
@@ -33,6 +34,7 @@ _QUERY: Final = pattern(r"\?\S+")  # of a url: tokens and signatures travel ther
 _THROTTLED_SECS: Final = 1.0
 _TRADES_KEPT: Final = 5_000  # ccxt keeps 1,000, and loses the rest of what it reads at one go
 _UNSUBSCRIBE_SECS: Final = 3.0
+_CLOCK_SAMPLES: Final = 3  # of one look at the venue's clock
 
 if ccxt.__version__ != CCXT_VERSION:
     raise ImportError(
@@ -66,7 +68,8 @@ class Line(Switchboard):
         credentials: Credentials | None = None,
         log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
-        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        wall_ms: Callable[[], int] = wall_ms,
+        venue_clock: VenueClock | None = None,
     ) -> None:
         if profile.ccxt_id not in ccxt.pro.exchanges:
             raise Unsupported(f"venue {profile.venue!r} is unknown to ccxt {CCXT_VERSION}")
@@ -80,6 +83,8 @@ class Line(Switchboard):
         self._secrets = credentials.secrets if credentials else ()
         self._credentials = credentials.parts if credentials and role.is_private else {}
         self._wall_ms = wall_ms
+        self.venue_clock = venue_clock or VenueClock(wall_ms)  # shared by the lines of a client
+        self.on_lost: Callable[[], None] = lambda: None  # told of every connection that is lost
         self._exchange: Any = None
         orders = role is Role.ORDERS
         self._lane = Lane(
@@ -129,6 +134,10 @@ class Line(Switchboard):
         if demo.get("sandbox"):
             exchange.set_sandbox_mode(True)
 
+    def note(self, text: str) -> None:
+        """Log something about the venue."""
+        self._log(f"{self.profile.key}: {text}")
+
     # ---- markets ----
 
     async def load_markets(self) -> tuple[MarketRow, ...]:
@@ -136,10 +145,13 @@ class Line(Switchboard):
         deadline = 3 * self.settings.deadline_secs  # it is many requests, and large ones
         markets = await self.ask("load_markets", True, deadline_secs=deadline)
         rows, faults = market_rows(markets.values(), self.profile)
-        complaints = Complaints(f"{self.profile.key} markets", self._log)
-        for fault in faults:
-            complaints.add(str(fault))
-        self.symbols = Symbols(rows)
+        unreadable = {
+            name_of(symbol, self.profile.product): f"market {symbol} cannot be read: {fault}"
+            for symbol, fault in faults.items()
+        }
+        self.symbols = Symbols(rows, unreadable=unreadable)
+        for sentence in self.symbols.refused.values():
+            self.note(f"left out: {sentence}")
         return tuple(self.symbols)
 
     async def adopt(self, other: "Line") -> None:
@@ -169,17 +181,31 @@ class Line(Switchboard):
         wrote: bool = False,
         deadline_secs: float | None = None,
     ) -> Any:
-        """Make one ccxt call, once.
+        """Make one ccxt call, once; what only reads is asked again if its time was refused.
 
-        Raises kinds of VenueError only; Throttled if it never left the queue. A cancellation
+        Raises kinds of VenueError only; Unsent if it never left the queue. A cancellation
         passes.
         """
         deadline = deadline_secs or self.settings.deadline_secs
+        mended = self.venue_clock.mended
+        try:
+            await self._wait_turn(method, urgency, deadline)
+            return await self._send(method, *args, wrote=wrote, deadline=deadline)
+        except Untimely:
+            await self._mend_clock(mended)
+            if wrote:
+                raise
+        await self._wait_turn(method, urgency, deadline)
+        return await self._send(method, *args, wrote=wrote, deadline=deadline)
+
+    async def _wait_turn(self, method: str, urgency: Urgency, deadline: float) -> None:
         try:
             async with asyncio.timeout(deadline):
                 await self._lane.enter(urgency)
         except TimeoutError:
-            raise Throttled(f"{method} was not sent: it waited {deadline} s for its turn") from None
+            raise Unsent(f"{method} was not sent: it waited {deadline} s for its turn") from None
+
+    async def _send(self, method: str, *args: object, wrote: bool, deadline: float) -> Any:
         try:
             async with asyncio.timeout(deadline):
                 return await self.call(method, *args)
@@ -191,14 +217,50 @@ class Line(Switchboard):
     async def call(self, method: str, *args: object) -> Any:
         """Make one ccxt call without a lane; for channels, which send no requests."""
         if self._exchange is None:
-            raise Unknown(f"{method} was not sent: the line to {self.profile.key} is closed")
+            raise Unsent(f"{method} was not sent: the line to {self.profile.key} is closed")
+        self._exchange.options["timeDifference"] = -self.venue_clock.signing_ms
         return await getattr(self._exchange, method)(*args)
+
+    # ---- the clock ----
+
+    async def look_at_clock(self) -> float:
+        """Ask for the venue's time a few times, and tell by how many ms it was not foreseen."""
+        samples: list[Sample] = []
+        deadline = self.settings.deadline_secs
+        for _ in range(_CLOCK_SAMPLES):
+            await self._wait_turn("fetch_time", Urgency.NORMAL, deadline)
+            sent = self._wall_ms()
+            told = await self._send("fetch_time", wrote=False, deadline=deadline)
+            if not isinstance(told, int):
+                raise Unknown(f"fetch_time did not tell a time, but {told!r}")
+            samples.append(Sample(sent_ms=sent, told_ms=told, heard_ms=self._wall_ms()))
+        return self.venue_clock.take(samples)
 
     async def clock_offset_ms(self) -> int:
         """Measure how far the venue's clock is ahead of ours."""
-        sent = self._wall_ms()
-        venue = await self.ask("fetch_time")
-        return int(venue) - (sent + self._wall_ms()) // 2
+        await self.look_at_clock()
+        return self.venue_clock.ahead_ms
+
+    def signing_secs(self) -> float:
+        """Tell how far ahead of ours the time is that websockets sign with."""
+        return self.venue_clock.signing_ms / 1_000
+
+    async def _mend_clock(self, mended: int) -> None:
+        """Look at the clock again after a refusal, unless somebody did since it was sent."""
+        clock = self.venue_clock
+        async with clock.mending:
+            if clock.mended != mended:
+                return
+            off_ms = 0.0
+            try:
+                off_ms = await self.look_at_clock()
+            except VenueError as e:
+                self._log(f"{self.profile.key}: its clock could not be read: {e}")
+            clock.refused(off_ms=off_ms)
+        self._log(
+            f"{self.profile.key} refused the time of a signature: its clock is {clock.ahead_ms} ms"
+            f" ahead of ours, and {clock.signer.value} time is signed with from now on"
+        )
 
     def offers(self, method: str) -> bool:
         """Say whether ccxt has a call for this venue."""
@@ -206,8 +268,8 @@ class Line(Switchboard):
 
     @property
     def timeframes(self) -> frozenset[str]:
-        """List the timeframes of bars that ccxt knows for this venue."""
-        return frozenset(self._exchange.timeframes or ())
+        """List the timeframes of bars that the venue keeps."""
+        return frozenset(self._exchange.timeframes or ()) - self.profile.bars_absent
 
     def tell(self, e: BaseException) -> str:
         """Say what went wrong without keys, tokens or signatures."""
@@ -216,7 +278,7 @@ class Line(Switchboard):
 
     def _judged(self, e: Exception, *, wrote: bool) -> VenueError:
         error = e if isinstance(e, VenueError) else classify(e, self.profile, wrote=wrote)
-        if isinstance(error, Throttled):
+        if isinstance(error, Throttled) and not isinstance(error, Untimely):
             self._lane.hold(_THROTTLED_SECS)
         message = redact(_QUERY.sub("?…", str(error)), self._secrets)
         return type(error)(message, code=error.code)
@@ -243,16 +305,25 @@ class Line(Switchboard):
             await self._unsubscribe(known)
 
     async def _unsubscribe(self, channel: Channel) -> None:
-        if self._exchange is None or not channel.is_subscribed:
-            return
-        if any(each.shares(channel) for each in self._channels):
-            channel.release()  # the venue would end it for the other one too
-            return
+        if channel.is_subscribed and not await self.end(channel):
+            channel.release()  # not every venue can; what still comes is not listened to
+
+    async def end(self, channel: Channel) -> bool:
+        """Ask the venue to end a subscription; false where that cannot be had by itself."""
+        if self._exchange is None or not channel.is_connected:
+            return False
+        if any(each.shares(channel) for each in self._channels if each is not channel):
+            return False  # the venue would end it for the other one too
         try:
             async with asyncio.timeout(_UNSUBSCRIBE_SECS):
                 await self.call(f"un_{channel.method}", *channel.names, channel.limits)
         except (TimeoutError, AttributeError, ccxt.BaseError):
-            channel.release()  # not every venue can; what still comes is not listened to
+            return False
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            return False  # ccxt closed the connection meanwhile
+        return True
 
     def forget_book(self, symbol: str) -> None:
         """Drop ccxt's book, or the next snapshot would be merged into a stale one."""
@@ -270,6 +341,7 @@ class Line(Switchboard):
         exchange = self._exchange
         if exchange is None:
             return
+        self.on_lost()
         for name in self.profile.session_options:
             exchange.options[name] = {}
 

@@ -32,6 +32,9 @@ class Watchman(Protocol):
     def lost(self, client: Any) -> None:
         """Learn that a websocket is gone."""
 
+    def signing_secs(self) -> float:
+        """Tell how far ahead of ours the time is that requests are signed with."""
+
     def unusable(self, url: str, answer: object) -> Exception:
         """Build the error for an answer that is not the venue's."""
 
@@ -72,7 +75,7 @@ class Guard:
         ccxt: Any = super()
         subscribed = [] if subscribe_hash is None else [subscribe_hash]
         self.watchman.subscribes(self.client(url), [message_hash], message, subscribed)
-        return ccxt.watch(url, message_hash, message, subscribe_hash, subscription)
+        return _quiet(ccxt.watch(url, message_hash, message, subscribe_hash, subscription))
 
     def watch_multiple(
         self,
@@ -85,7 +88,14 @@ class Guard:
         """Tell the watchman which subscriptions the running call is about."""
         ccxt: Any = super()
         self.watchman.subscribes(self.client(url), message_hashes, message, subscribe_hashes or [])
-        return ccxt.watch_multiple(url, message_hashes, message, subscribe_hashes, subscription)
+        return _quiet(
+            ccxt.watch_multiple(url, message_hashes, message, subscribe_hashes, subscription)
+        )
+
+    def spawn(self, method: Any, *args: Any) -> Any:
+        """Begin something that ccxt itself mostly does not wait for."""
+        ccxt: Any = super()
+        return _quiet(ccxt.spawn(method, *args))
 
     def on_error(self, client: Any, error: Exception) -> None:
         """Tell the watchman that a websocket failed."""
@@ -98,6 +108,11 @@ class Guard:
         ccxt: Any = super()
         ccxt.on_close(client, error)
         self.watchman.lost(client)
+
+    def seconds(self) -> int:
+        """Tell the time that websockets sign with; requests have an option for it."""
+        ccxt: Any = super()
+        return int(ccxt.milliseconds() / 1_000 + self.watchman.signing_secs())
 
     async def throttle(self, cost: float | None = None) -> None:
         """Wait for nothing: our own lanes decide who goes, and let the urgent overtake."""
@@ -146,13 +161,18 @@ def _shield(client: Any, watchman: Watchman) -> None:
         found = wait(name)
         if found.done() and not found.cancelled() and found.exception() is not None:
             client.futures.pop(name, None)  # a refusal of before; ccxt would repeat it for ever
-        found.remove_done_callback(_heard)
-        found.add_done_callback(_heard)
-        return found
+        return _quiet(found)
 
     client.handle_message = handle_message
     client.receive = receive
     client.future = future
+
+
+def _quiet(future: Any) -> Any:
+    """Have a future of ccxt's take its own refusal; whoever waits for it is told all the same."""
+    future.remove_done_callback(_heard)  # ccxt gives the same one out again and again
+    future.add_done_callback(_heard)
+    return future
 
 
 def _heard(future: Any) -> None:

@@ -13,6 +13,10 @@ from typing import Any, Protocol
 ACKNOWLEDGE_SECS = 15.0  # after which a subscription without an answer is made again
 
 
+async def nothing() -> None:
+    """Prepare nothing."""
+
+
 class StreamState(Enum):
     """Where a subscription stands."""
 
@@ -32,11 +36,14 @@ class Watched(Protocol):
         """Wait for what comes next."""
 
     @property
-    def is_subscribed(self) -> bool:
-        """Say whether this is subscribed on a connection that is still in use."""
+    def is_connected(self) -> bool:
+        """Say whether the connection that this was subscribed on is still in use."""
 
     def hang_up(self, reason: str) -> None:
         """Drop the connection below."""
+
+    async def renew(self, reason: str) -> None:
+        """Give this subscription up, so that the next `watch` makes it anew."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,7 +81,7 @@ class Stream:
     """The one task that awaits a subscription, and the one that looks after it.
 
     `sink` is called at once with a copy of whatever came, before ccxt can change it; it must not
-    wait. `prepare` is called before each new attempt after a failure. Nothing raised by the
+    wait. `prepare` is awaited before each new attempt after a failure. Nothing raised by the
     venue, by ccxt or by `sink` ends a stream.
     """
 
@@ -87,7 +94,7 @@ class Stream:
         on_gap: Callable[[str], None] = lambda reason: None,
         on_live: Callable[[], None] = lambda: None,
         on_bad: Callable[[Exception], None] = lambda e: None,
-        prepare: Callable[[], None] = lambda: None,
+        prepare: Callable[[], Awaitable[None]] = nothing,
         copy: Callable[[Any], Any] = deepcopy,
         care: Care | None = None,
         tell: Callable[[BaseException], str] = lambda e: type(e).__name__,
@@ -108,6 +115,7 @@ class Stream:
         self._acknowledge_secs = acknowledge_secs
         self._since = 0.0  # when it was last seen to be well, or was begun again
         self._tasks: list[asyncio.Task[None]] = []
+        self._renewing: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -129,9 +137,20 @@ class Stream:
         """End all of it, and wait until it ended."""
         self.state = StreamState.STOPPED
         tasks, self._tasks = self._tasks, []
+        if self._renewing is not None:
+            tasks.append(self._renewing)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def renew(self, reason: str) -> None:
+        """Have the subscription alone made anew: what it told cannot be gone on from."""
+        if self.state is not StreamState.LIVE:
+            return  # that is being done
+        self.state = StreamState.LOST
+        self._on_gap(reason)
+        self._since = asyncio.get_running_loop().time()
+        self._renewing = asyncio.create_task(self.channel.renew(reason), name=f"renew {self.name}")
 
     # ---- the owner ----
 
@@ -140,7 +159,7 @@ class Stream:
             try:
                 copied = self._copy(await self.channel.watch())
             except asyncio.CancelledError:
-                if _is_cancelled():
+                if is_cancelled():
                     raise
                 await self._lose("the connection was closed")  # by ccxt, not by us
             except Exception as e:  # nothing that comes from outside ends a stream
@@ -169,7 +188,7 @@ class Stream:
             self._on_gap(reason)
         await asyncio.sleep(self._backoff.next_secs())
         self._since = asyncio.get_running_loop().time()
-        self._prepare()
+        await self._prepare()
 
     # ---- the one who looks after it ----
 
@@ -201,6 +220,7 @@ class Stream:
             return False
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
+    """Say whether it is the running task that is cancelled, and not what it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -41,6 +41,10 @@ class Switchboard:
         """End a connection, so that everything on it dials and subscribes again."""
         raise NotImplementedError
 
+    async def end(self, channel: Channel) -> bool:
+        """Ask the venue to end a subscription; false where that cannot be had by itself."""
+        raise NotImplementedError
+
     def lost(self, client: Any) -> None:
         """Forget what ccxt remembers of a connection that is gone."""
         raise NotImplementedError

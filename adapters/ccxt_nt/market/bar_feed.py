@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from nautilus_trader.model import BarType
+from nautilus_trader.model import Bar, BarType
 
 from ccxt_nt import conversion, parsing
 from ccxt_nt.conversion import Instrument
 from ccxt_nt.errors import VenueError
-from ccxt_nt.line.complaints import Complaints
 from ccxt_nt.line.lanes import Urgency
 from ccxt_nt.market.bars import BarKeeper
+from ccxt_nt.market.expressing import expressed
 from ccxt_nt.market.feeds import Station
 from ccxt_nt.parsing import Unreadable
 from ccxt_nt.values import BarRow, MarketRow
@@ -44,7 +44,6 @@ class BarFeed:
         self._bar_type = bar_type
         self._timeframe = timeframe
         self._interval_ns = int(bar_type.spec.get_interval_ns())
-        self._complaints = Complaints(f"bars {bar_type}", station.log)
         self._was_lost = False
         self._woken = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
@@ -127,19 +126,23 @@ class BarFeed:
         self._emit(keeper.asked(rows, now_ns=station.venue_ns))
 
     def _emit(self, rows: Iterable[BarRow]) -> None:
-        for row in rows:
-            try:
-                bar = conversion.bar(
-                    row,
-                    self._bar_type,
-                    self._instrument,
-                    interval_ns=self._interval_ns,
-                    ts_init=self._station.now_ns(),
-                )
-            except ValueError as e:  # one bar that cannot be expressed must not end the asking
-                self._complaints.add(str(e))
-                continue
+        bars = expressed(
+            tuple(rows),
+            self._bar,
+            opened=lambda row: row.open_ns,
+            log=lambda text: self._station.log(f"bars {self._bar_type}: {text}"),
+        )
+        for bar in bars:
             self._station.emit(bar)
+
+    def _bar(self, row: BarRow) -> Bar:
+        return conversion.bar(
+            row,
+            self._bar_type,
+            self._instrument,
+            interval_ns=self._interval_ns,
+            ts_init=self._station.now_ns(),
+        )
 
 
 async def fetch_bars(
@@ -151,15 +154,20 @@ async def fetch_bars(
     limit: int,
     urgency: Urgency = Urgency.NORMAL,
 ) -> list[BarRow]:
-    """Ask for one page of bars, oldest first; what cannot be read is left out."""
+    """Ask for one page of bars, oldest first; what cannot be read is left out and logged."""
     since_ms = None if since_ns is None else since_ns // _MS
     answer = await station.line.ask(
         "fetch_ohlcv", market.symbol, timeframe, since_ms, limit, urgency=urgency
     )
-    rows: list[BarRow] = []
+    rows, faults = list[BarRow](), list[str]()
     for each in answer if isinstance(answer, list) else ():
-        with suppress(Unreadable):
+        try:
             rows.append(read_bar(each, market))
+        except Unreadable as e:
+            faults.append(f"{e} in {each!r:.100}")
+    if faults:
+        told = f"{len(faults)} of {len(answer)} cannot be read and are left out, first: {faults[0]}"
+        station.log(f"bars of {market.symbol} {timeframe}: {told}")
     return sorted(rows, key=lambda row: row.open_ns)
 
 

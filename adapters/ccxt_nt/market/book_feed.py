@@ -36,8 +36,8 @@ class BookOutput(Enum):
 class BookFeed:
     """One subscription to a book, and everything that is made of it.
 
-    A book that cannot be true, or that lost an update, is thrown away: the connection is dropped,
-    and the next one begins with a snapshot.
+    A book that cannot be true, or that lost an update, is thrown away, and subscribed anew: that
+    begins with a snapshot. What else its connection brings is not disturbed.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class BookFeed:
             subscribed_depth(profile, depth),
             sink=self._take,
             on_gap=self._lose,
-            on_bad=lambda e: self._hang_up(station.line.tell(e)),
+            on_live=self._forget_numbers,
+            on_bad=lambda e: self._begin_anew(station.line.tell(e)),
             prepare=self._prepare,
             care=Care(silent_secs=profile.staleness.book_secs, missed=self._missed),
         )
@@ -94,12 +95,16 @@ class BookFeed:
 
     def _lose(self) -> None:
         self.restart()
+        self._forget_numbers()
+
+    def _forget_numbers(self) -> None:
+        """Count updates from the next one on: others came between two subscriptions."""
         if self._station.sequences is not None:
             self._station.sequences.forget(self.market.native_id)
 
     def lost_updates(self) -> None:
         """Learn that updates of this book never arrived."""
-        self._hang_up("updates were lost")
+        self._begin_anew("updates were lost")
 
     def _take(self, book: Mapping[str, Any]) -> None:
         station = self._station
@@ -139,15 +144,15 @@ class BookFeed:
             self._quote = quote
             self._station.emit(quote)
 
-    def _hang_up(self, reason: str) -> None:
+    def _begin_anew(self, reason: str) -> None:
         self.restart()
-        self.stream.channel.hang_up(f"book of {self.market.symbol}: {reason}")
+        self.stream.renew(f"book of {self.market.symbol}: {reason}")
 
-    def _prepare(self) -> None:
+    async def _prepare(self) -> None:
         """Make sure that the next attempt begins with a snapshot of the venue's."""
         channel = self.stream.channel
-        if channel.is_subscribed:
-            channel.hang_up(f"book of {self.market.symbol} begins anew")
+        if channel.is_connected:  # ccxt gives a book up without telling the venue
+            await channel.renew(f"book of {self.market.symbol} begins anew")
         self._station.line.forget_book(self.market.symbol)
 
     async def _missed(self) -> bool:

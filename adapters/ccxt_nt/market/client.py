@@ -11,6 +11,7 @@ from ccxt_nt.config import CcxtDataClientConfig
 from ccxt_nt.conversion import health_data
 from ccxt_nt.health import HealthBoard, HealthReport
 from ccxt_nt.line.client import Line, Role
+from ccxt_nt.line.clock import ClockKeeper
 from ccxt_nt.line.connecting import persist
 from ccxt_nt.market.feeds import Feed, Station
 from ccxt_nt.market.history import History
@@ -45,8 +46,10 @@ class CcxtDataClient(DataSubscriptions):
         self._log = logger
         self._line = line
         self._settings = settings
+        self._failures = config.failures
         self._provider = provider
         self._venue = venue
+        self._keeper = ClockKeeper(line.venue_clock, line.look_at_clock, note=logger.warning)
         self.board = HealthBoard()
         self._rng = Random(settings.seed)  # noqa: S311 - jitter, not secrets
         self._station = Station(
@@ -65,7 +68,9 @@ class CcxtDataClient(DataSubscriptions):
 
     async def _connect(self) -> None:
         await self._line.open()
-        await persist(self._load, rng=self._rng, note=self._note)
+        await persist(self._load, rng=self._rng, note=self._note, failures=self._failures)
+        self._line.on_lost = self._keeper.hurry
+        self._keeper.start()
         self.board.listen(self._publish)
         self._publish(self.board.report)
 
@@ -74,11 +79,12 @@ class CcxtDataClient(DataSubscriptions):
 
     async def _load(self) -> None:
         await self._provider.load_all_async()
-        self._station.offset_ms = await self._line.clock_offset_ms()
+        await self._line.look_at_clock()
         for instrument in self._provider.list_all():
             self._handle_instrument(instrument)
 
     async def _disconnect(self) -> None:
+        await self._keeper.stop()
         feeds, self._feeds = self._feeds, {}
         await asyncio.gather(*(feed.stop() for feed in feeds.values()), *self._ending.values())
         await self._line.close()

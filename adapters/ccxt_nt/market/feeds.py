@@ -1,6 +1,6 @@
 """What the feeds of a data client share: a line, a clock, a way out, a board."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ccxt_nt.health import HealthBoard
 from ccxt_nt.line.client import Line
 from ccxt_nt.line.complaints import Complaints
-from ccxt_nt.line.streams import Backoff, Care, Stream
+from ccxt_nt.line.streams import Backoff, Care, Stream, nothing
 from ccxt_nt.market.sequences import SequenceWatch
 from ccxt_nt.parsing import Unreadable
 from ccxt_nt.values import Health
@@ -38,7 +38,6 @@ class Station:
     board: HealthBoard
     log: Callable[[str], None]
     rng: Random
-    offset_ms: int = 0  # venue's clock minus ours
     sequences: SequenceWatch | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -51,7 +50,7 @@ class Station:
     @property
     def venue_ns(self) -> int:
         """Tell the venue's time."""
-        return self.now_ns() + self.offset_ms * 1_000_000
+        return self.now_ns() + self.line.venue_clock.ahead_ms * 1_000_000
 
     def expect_timely(self, ts_ns: int) -> None:
         """Raise Unreadable for what claims a time far ahead: whatever comes later would be late."""
@@ -66,7 +65,7 @@ class Station:
         copy: Callable[[Any], Any] = lambda answer: answer,
         on_gap: Callable[[], None] = lambda: None,
         on_live: Callable[[], None] = lambda: None,
-        prepare: Callable[[], None] = lambda: None,
+        prepare: Callable[[], Awaitable[None]] = nothing,
         on_bad: Callable[[Exception], None] = lambda e: None,
         care: Care | None = None,
     ) -> Stream:

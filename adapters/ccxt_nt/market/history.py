@@ -8,10 +8,10 @@ from nautilus_trader.model import FundingRateUpdate
 from ccxt_nt import parsing
 from ccxt_nt.conversion import Instrument
 from ccxt_nt.line.lanes import Urgency
+from ccxt_nt.line.paging import counted, whole
 from ccxt_nt.market.bar_feed import fetch_bars
 from ccxt_nt.market.feeds import Station
-from ccxt_nt.market.tape import in_order
-from ccxt_nt.market.tick_feeds import read_trades
+from ccxt_nt.market.past_trades import PastTrades
 from ccxt_nt.values import BarRow, MarketRow, TradeRow
 
 # `Any` in this module: ccxt's answers have no types
@@ -120,38 +120,15 @@ class History:
     async def trades(
         self, market: MarketRow, *, start_ns: int | None, end_ns: int | None, limit: int | None
     ) -> list[TradeRow]:
-        """Fetch the trades of a window as far as the venue remembers; without a start, the last."""
-        page = self._station.line.profile.paging.trades
-        found: dict[str, TradeRow] = {}
-        since = start_ns
-        for _ in range(_MOST_PAGES):
-            rows = await self._trades_page(market, since, page)
-            fresh = [row for row in rows if row.trade_id not in found]
-            found |= {row.trade_id: row for row in fresh}
-            if since is None or not fresh or len(rows) < page:
-                break
-            since = max(row.ts_event for row in fresh)
-            if (end_ns is not None and since >= end_ns) or (limit and len(found) >= limit):
-                break
-        rows = in_order(found.values())
-        inside = [
-            row
-            for row in rows
-            if (start_ns is None or row.ts_event >= start_ns)
-            and (end_ns is None or row.ts_event <= end_ns)
-        ]
-        if not limit:
-            return inside
-        return inside[:limit] if start_ns is not None else inside[-limit:]
+        """Fetch the trades of a window as far as the venue tells them, and log where it does not.
 
-    async def _trades_page(
-        self, market: MarketRow, since_ns: int | None, limit: int
-    ) -> list[TradeRow]:
-        since_ms = None if since_ns is None else since_ns // _MS
-        answer = await self._station.line.ask(
-            "fetch_trades", market.symbol, since_ms, limit, urgency=Urgency.BACKGROUND
-        )
-        return read_trades(self._station, market, answer)
+        With a start the first `limit` of them, without one the last: a page where no limit is set.
+        """
+        past = PastTrades(self._station, market)
+        if start_ns is None:
+            return await past.last(limit or self._station.line.profile.paging.trades, end_ns)
+        rows = await past.within(start_ns, end_ns)
+        return rows[:limit] if limit else rows
 
     async def funding(
         self,
@@ -162,27 +139,35 @@ class History:
         end_ns: int | None,
         limit: int | None,
     ) -> list[FundingRateUpdate]:
-        """Fetch the funding rates that were paid."""
-        size = self._station.line.profile.paging.funding
-        found: dict[int, Any] = {}
-        since = start_ns
-        for _ in range(_MOST_PAGES):
-            answer = await self._station.line.ask(
-                "fetch_funding_rate_history",
-                market.symbol,
-                None if since is None else since // _MS,
-                min(limit or size, size),
-                urgency=Urgency.BACKGROUND,
+        """Fetch the funding rates that were paid, and log where the venue does not tell all."""
+        paging = self._station.line.profile.paging
+        size, number_key = paging.funding, paging.funding_number_key
+        since_ms = None if start_ns is None else start_ns // _MS
+
+        async def by_time(since: int | None, until: int | None) -> list[dict[str, Any]]:
+            more = {} if until is None else {"until": until}
+            return await self._funding_page(market, since, size, more)
+
+        async def by_number(number: int) -> list[dict[str, Any]]:
+            return await self._funding_page(market, since_ms, size, {str(number_key): number})
+
+        is_whole = True
+        if since_ms is None:
+            told = await self._funding_page(market, None, min(limit or size, size), {})
+        elif number_key is not None:
+            told, is_whole = await counted(by_number, limit=size)
+        else:
+            told, is_whole = await whole(by_time, limit=size, since_ms=since_ms)
+        paid = {one["id"]: one["row"] for one in told if one["row"].funding_rate is not None}
+        rows = [paid[ts] for ts in sorted(paid)]
+        if not is_whole:
+            self._station.log(
+                f"funding of {market.symbol} since {start_ns}: the venue told {len(rows)} payments"
+                " and no more: what is delivered is not all of it"
             )
-            rows = [parsing.mark_row(each, symbol=market.symbol) for each in answer]
-            fresh = [row for row in rows if row.ts_event not in found]
-            found |= {row.ts_event: row for row in fresh if row.funding_rate is not None}
-            if since is None or not fresh or len(rows) < size:
-                break
-            since = max(row.ts_event for row in fresh)
         inside = [
             row
-            for _, row in sorted(found.items())
+            for row in rows
             if (start_ns is None or row.ts_event >= start_ns)
             and (end_ns is None or row.ts_event <= end_ns)
         ]
@@ -191,3 +176,17 @@ class History:
             FundingRateUpdate(instrument.id, row.funding_rate, row.ts_event, ts_init)
             for row in (inside[-limit:] if limit else inside)
         ]
+
+    async def _funding_page(
+        self, market: MarketRow, since_ms: int | None, limit: int, more: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        answer = await self._station.line.ask(
+            "fetch_funding_rate_history",
+            market.symbol,
+            since_ms,
+            limit,
+            more,
+            urgency=Urgency.BACKGROUND,
+        )
+        rows = [parsing.mark_row(each, symbol=market.symbol) for each in answer]
+        return [{"id": x.ts_event, "timestamp": x.ts_event // _MS, "row": x} for x in rows]

@@ -26,6 +26,7 @@ from ccxt_nt.conversion import Instrument
 from ccxt_nt.errors import Unsupported
 from ccxt_nt.market import book_conversion
 from ccxt_nt.market.book_feed import fetch_book
+from ccxt_nt.market.expressing import expressed
 from ccxt_nt.market.feeds import Station
 from ccxt_nt.market.history import History
 from ccxt_nt.providers import CcxtInstrumentProvider
@@ -96,10 +97,14 @@ class DataRequests(MarketDataClient):
             limit=request.limit,
         )
         now_ns = self.clock.timestamp_ns()
-        bars = [
-            conversion.bar(row, bar_type, instrument, interval_ns=interval_ns, ts_init=now_ns)
-            for row in rows
-        ]
+        bars = expressed(
+            rows,
+            lambda row: conversion.bar(
+                row, bar_type, instrument, interval_ns=interval_ns, ts_init=now_ns
+            ),
+            opened=lambda row: row.open_ns,
+            log=lambda text: self._station.log(f"bars {bar_type}: {text}"),
+        )
         self._handle_response(
             BarsResponse(
                 self.client_id,
@@ -122,11 +127,17 @@ class DataRequests(MarketDataClient):
             market, start_ns=request.start_ns, end_ns=request.end_ns, limit=request.limit
         )
         now_ns = self.clock.timestamp_ns()
+        trades = expressed(
+            rows,
+            lambda row: conversion.trade(row, instrument, ts_init=now_ns),
+            opened=lambda row: row.ts_event,
+            log=lambda text: self._station.log(f"trades {instrument.id}: {text}"),
+        )
         self._handle_response(
             TradesResponse(
                 self.client_id,
                 request.instrument_id,
-                [conversion.trade(row, instrument, ts_init=now_ns) for row in rows],
+                trades,
                 request.request_id,
                 now_ns,
                 request.start_ns,

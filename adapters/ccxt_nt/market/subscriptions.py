@@ -187,6 +187,11 @@ class DataSubscriptions(DataRequests):
         bar_type = command.bar_type
         market, instrument = self._of(bar_type.instrument_id)
         timeframe = self._timeframe(bar_type)
+        if timeframe in self._line.profile.bars_unstreamed:
+            raise Unsupported(
+                f"bars {bar_type}: the venue keeps {timeframe} bars and does not stream them:"
+                " request them, or have the engine build them from trades (INTERNAL)"
+            )
         self._begin(
             ("bars", str(bar_type)),
             lambda: BarFeed(

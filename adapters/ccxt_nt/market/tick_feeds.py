@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from ccxt_nt import conversion, parsing
@@ -108,11 +107,13 @@ class TradeFeed:
 
 
 def read_trades(station: Station, market: MarketRow, answer: object) -> list[TradeRow]:
-    """Read a list of trades, oldest first; what cannot be read is left out."""
+    """Read a list of trades, oldest first; what cannot be read is left out and logged."""
     rows: list[TradeRow] = []
     for each in answer if isinstance(answer, list) else ():
-        with suppress(Unreadable):
+        try:
             rows.append(read_trade(station, market, each))
+        except Unreadable as e:
+            station.log(f"trades of {market.symbol}: left out: {e} in {each!r:.100}")
     return in_order(rows)
 
 

@@ -50,9 +50,9 @@ class Acts:
                 self._cases.say(case, CancelRefused(reason=refused))
 
     async def end_leg(self, case: Case, venue_order_id: str) -> None:
-        """End one order at the venue that another one stands for."""
+        """End one order at the venue that is not needed any more."""
         async with case.turn:
-            if case.ledger.venue_order_id != venue_order_id:
+            if case.told.closed or case.ledger.venue_order_id != venue_order_id:
                 await self._ending.end(case, venue_order_id)
 
     async def cancel_many(self, cases: list[Case]) -> None:

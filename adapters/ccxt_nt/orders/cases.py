@@ -193,14 +193,14 @@ class Cases(Doubts):
             return
         case.misses = 0
         is_current = case.ledger.venue_order_id == row.venue_order_id
-        if case.is_gone or not is_current:
+        if case.is_gone or case.told.closed or not is_current:
             if row.status is OrderStatus.OPEN:
                 self._sight(case, row)
             return
         if asked <= case.changed_at or case.told.in_quote or case.ledger.missing:
             return
         terms = terms_of(row, case.ticket, before=case.ledger.filled_before(row.venue_order_id))
-        if row.status is OrderStatus.OPEN and terms != case.ticket and not case.told.closed:
+        if row.status is OrderStatus.OPEN and terms != case.ticket:
             self.update(case, terms)
 
     def _sight(self, case: Case, row: OrderRow) -> None:
@@ -213,7 +213,7 @@ class Cases(Doubts):
             return
         case.sightings = 0
         if not case.is_gone:
-            self._note(f"{row.venue_order_id}: was replaced, and is there still; cancelling")
+            self._note(f"{row.venue_order_id}: is not needed any more; cancelling")
             self._on_ghost(case, row.venue_order_id)
             return
         case.is_gone, case.over_at = False, None

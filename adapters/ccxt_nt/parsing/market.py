@@ -67,17 +67,18 @@ def market_row(market: object, profile: Profile) -> MarketRow:
 
 def market_rows(
     markets: Iterable[object], profile: Profile
-) -> tuple[tuple[MarketRow, ...], tuple[Unreadable, ...]]:
-    """Read all markets of the product; what cannot be read is told, not fatal."""
-    rows, faults = [], []
+) -> tuple[tuple[MarketRow, ...], dict[str, str]]:
+    """Read all markets of the product; what cannot be read is told by its symbol, not fatal."""
+    rows, faults = list[MarketRow](), dict[str, str]()
     for market in markets:
-        if not belongs(mapping(market, "market"), profile):
+        m = mapping(market, "market")
+        if not belongs(m, profile):
             continue
         try:
-            rows.append(market_row(market, profile))
+            rows.append(market_row(m, profile))
         except Unreadable as e:
-            faults.append(e)
-    return tuple(rows), tuple(faults)
+            faults[str(m.get("symbol"))] = str(e)
+    return tuple(rows), faults
 
 
 def trade_row(trade: object, *, symbol: str | None = None) -> TradeRow:

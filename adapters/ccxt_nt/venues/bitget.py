@@ -72,6 +72,7 @@ _BITGET_CODES: Final = Codes(
     ),
     closed=frozenset({"22001", "43004", "43026"}),
     missing=frozenset({"40109", "40768", "43001", "43020", "43025"}),
+    untimely=frozenset({"40004", "40005", "40008"}),
     # a post-only order that would take is accepted, then cancelled by the venue
 )
 
@@ -108,6 +109,8 @@ BITGET_SPOT: Final = Profile(
     codes=_BITGET_CODES,
     budget=Budget(data_per_sec=10, orders_per_sec=10),
     paging=Paging(bars=200, trades=100, fills=100, orders=100, window_days=90),
+    bars_absent=frozenset({"2h"}),  # of spot there is no such request either
+    bars_unstreamed=frozenset({"3d"}),
     book_snapshots_depth=15,
     book_calls=(5, 15, 50),
     demo={"sandbox": True},
@@ -126,7 +129,17 @@ BITGET_LINEAR: Final = replace(
     },
     reduce_only=True,
     market_buy=MarketBuy.BASE,
-    paging=Paging(bars=200, trades=100, fills=100, orders=100, window_days=7, bars_days=90),
+    paging=Paging(
+        bars=200,
+        trades=100,
+        fills=100,
+        orders=100,
+        window_days=7,
+        bars_days=90,
+        funding_number_key="pageNo",
+    ),
+    bars_absent=frozenset(),
+    bars_unstreamed=frozenset({"2h", "3d"}),
     # without a symbol ccxt resolves trigger orders into the plain orders' stream
     watch_orders_per_symbol=True,
     margin_mode_in_order=True,

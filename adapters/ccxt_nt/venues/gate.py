@@ -62,6 +62,7 @@ _GATE_CODES: Final = Codes(
     closed=frozenset({"ORDER_CLOSED", "ORDER_CANCELLED", "ORDER_FINISHED"}),
     missing=frozenset({"ORDER_NOT_FOUND", "CLIENT_ID_NOT_FOUND", "AUTO_ORDER_NOT_FOUND"}),
     post_only=frozenset({"POC_FILL_IMMEDIATELY", "ORDER_POC_IMMEDIATE"}),
+    untimely=frozenset({"REQUEST_EXPIRED"}),
 )
 
 GATE_SPOT: Final = Profile(
@@ -104,6 +105,7 @@ GATE_SPOT: Final = Profile(
     paging=Paging(
         bars=999,
         trades=1000,
+        trades_by_second=True,
         fills=1000,
         orders=100,
         size_key="limit",
@@ -160,6 +162,7 @@ GATE_LINEAR: Final = replace(
     demo={"sandbox": True},
     position_mode=True,
     leverage=True,
+    terms_from_position=True,
     mark_stream="watch_ticker",
     mark_call="fetch_funding_rate",  # tells the mark price too
     book_sequence=None,  # ccxt checks these itself

@@ -61,6 +61,7 @@ _KUCOIN_CODES: Final = Codes(
     ),
     # a taking post-only order may also be accepted, then cancelled by the venue
     post_only=frozenset({"300000 post-only", "400100 post-only"}),
+    untimely=frozenset({"400002"}),
 )
 
 # A stream of balances that first asks by itself, outside of our lane, waits for ever if that fails
@@ -178,6 +179,7 @@ KUCOIN_LINEAR: Final = replace(
     whole_amounts=True,
     margin_mode_in_order=True,
     wallet_keys=("walletBalance", "marginBalance"),
+    bars_absent=frozenset({"3m", "6h"}),
     book_depths=(50,),  # ccxt builds the deeper channel wrongly under `number=str`
     book_sequence=None,
     position_mode=True,

@@ -24,6 +24,19 @@ type Asked = Mapping[str, Json]
 
 _SPOT_TRADE: Final = ("symbol", "tradeId", "side", "price", "size", "ts")
 _MIX_TRADE: Final = ("tradeId", "price", "size", "side", "ts", "symbol")
+_SPOT_GRANULARITIES: Final = frozenset(
+    f"{count}{unit}"
+    for counts, unit in (
+        ((1, 3, 5, 15, 30), "min"),
+        ((1, 4, 6, 12), "h"),
+        ((6, 12), "Hutc"),
+        ((1, 3), "day"),
+        ((1, 3), "Dutc"),
+        ((1,), "week"),
+        ((1,), "Wutc"),
+    )
+    for count in counts
+)
 _DEPTHS: Final[Mapping[str, int]] = {"1": 1, "5": 5, "15": 15, "50": 50, "100": 100, "max": 200}
 
 
@@ -155,7 +168,10 @@ class Market:
         limit = int(asked.get("limit", 100))
         if not 1 <= limit <= 1000:
             raise bad(f"limit {limit}")
-        step = interval_ms(str(asked["granularity"]))
+        granularity = str(asked["granularity"])
+        if listing.product is Product.SPOT and granularity not in _SPOT_GRANULARITIES:
+            raise ProblemError("400171", f"Parameter verification failed granularity {granularity}")
+        step = interval_ms(granularity)
         start, end = int(asked.get("startTime", 0)), int(asked.get("endTime", 2**62)) - 1
         try:
             candles = self._exchange.candles(listing.symbol, step, start, end)
