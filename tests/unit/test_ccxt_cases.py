@@ -350,8 +350,8 @@ def test_a_stop_of_others_that_fired_as_nobody_tells_what_is_over_once_it_was_as
     desk.later(5.0)
     desk.cases.registered("x1", "x1")
     desk.cases.take_order(replace(stop, status=OrderStatus.TRIGGERED, updated_ns=9))
-    assert desk.cases.suspects == (case,)
+    assert list(desk.cases.suspects) == [case]
     assert Canceled not in desk.sayings("x1")
     desk.cases.asked(case)
     assert Canceled in desk.sayings("x1")
-    assert desk.cases.suspects == ()
+    assert not desk.cases.suspects

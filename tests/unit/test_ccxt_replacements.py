@@ -47,13 +47,14 @@ class Registry:
         self.announced: list[OrderRow] = []
         self.can_reduce = True
         self.is_pending = False
+        self.wants = 0
         self.cases = Cases(
             BITGET,
             codec(BITGET.codec),
             say=lambda _, saying: self.said.append(saying),
             announce=lambda _, told: self.announced.append(told),
             on_ghost=lambda case, leg: None,
-            on_want=lambda: None,
+            on_want=self._want,
             note=lambda text: None,
             secs=self.clock.secs,
             rng=Random(1),
@@ -61,6 +62,9 @@ class Registry:
             can_reduce=lambda case, row: self.can_reduce,
         )
         self.cases.open_doors()
+
+    def _want(self) -> None:
+        self.wants += 1
 
     def submit(self, **terms: Any) -> Case:
         sent = ticket(client_order_id=NAME, **terms)
@@ -298,3 +302,48 @@ def test_a_fill_above_the_known_quantity_waits_while_a_change_is_under_way() -> 
 
     asyncio.run(change())
     assert desk.kinds == [Accepted, Updated, Filled]
+
+
+def test_a_fill_too_large_for_what_was_told_waits_until_its_order_is_known() -> None:
+    desk = Registry()
+    case = desk.submit(quantity=Decimal(2), **STOP)
+    desk.cases.take_order(
+        order(
+            status=OrderStatus.TRIGGERED, fired_id="v2", updated_ns=9, quantity=Decimal(2), **STOP
+        )
+    )
+    desk.cases.take_fill(fill(venue_order_id="v2", side=Side.SELL, quantity=Decimal(5)))
+    assert Surplus not in desk.kinds
+    assert desk.cases.suspects == (case,)  # it is asked for
+    desk.cases.take_order(
+        order(
+            venue_order_id="v2",
+            side=Side.SELL,
+            status=OrderStatus.FILLED,
+            quantity=Decimal(5),
+            filled=Decimal(5),
+            created_ns=10,
+            updated_ns=10,
+        )
+    )
+    assert desk.kinds[-2:] == [Updated, Filled]
+    assert case.told.closed
+
+
+def test_a_stranger_like_a_stop_whose_id_came_later_is_told_once_the_stop_was_asked_for() -> None:
+    desk = Registry()
+    sent = ticket(client_order_id=NAME, **STOP)
+    told = Told(quantity=sent.quantity, trigger_price=sent.trigger_price)
+    case = desk.cases.open(NAME, sent, told, since_ms=0)
+    case.is_sent = True
+    desk.clock.now += 1.0
+    row = stranger(side=Side.SELL, quantity=sent.quantity)
+    desk.cases.take_order(row)
+    desk.cases.placed(case, "v1")
+    desk.wants = 0
+    desk.later(5.0)
+    assert desk.announced == []
+    assert desk.wants  # nobody else would ask
+    desk.cases.asked(case)
+    desk.later(0.1)
+    assert [each.venue_order_id for each in desk.announced] == ["x1"]

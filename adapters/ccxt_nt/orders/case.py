@@ -78,6 +78,12 @@ class Case:
         return current is not None and self.ledger.is_unlinked(current)
 
     @property
+    def is_rowless(self) -> bool:
+        """Say whether fills wait for an order of which only they tell."""
+        current = self.ledger.current if self.fill_due else None
+        return current is not None and current.last is None and bool(current.fills)
+
+    @property
     def is_over(self) -> bool:
         """Say whether the venue closed it, fills told or not."""
         return self.is_gone or (self.ledger.is_closed and not self.is_replacing)
@@ -157,11 +163,15 @@ def held_fills(
 
 
 def room(case: Case) -> Decimal | None:
-    """Count what may still fill while a change is under way; more is held until it is known."""
-    told = case.told
-    if told.in_quote or told.closed or not case.turn.locked():
+    """Count what may still fill, where that is not certain; more is held until it is.
+
+    While a change is under way the venue's quantity may not be the one that was told, and of a leg
+    that only its fills tell of it is not known.
+    """
+    told, known = case.told, quantity_of(case.ledger)
+    if told.in_quote or told.closed or (known is not None and not case.turn.locked()):
         return None
-    return max(told.quantity, quantity_of(case.ledger) or Decimal(0)) - told.filled
+    return max(told.quantity, known or Decimal(0)) - told.filled
 
 
 def readiness(case: Case, can_reduce: Callable[[Case, FillRow], bool]) -> Callable[[FillRow], bool]:

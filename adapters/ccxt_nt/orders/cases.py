@@ -365,7 +365,11 @@ class Cases(Doubts):
         if case.ledger.status is OrderStatus.TRIGGERED and not case.ledger.fills:
             return  # what it became is told, under its own name where nothing links them
         row = with_quantity(case, current.last)
-        if row is not None and not case.is_announced and not self._may_be_ours(case):
+        if row is None or case.is_announced:
+            return
+        if self._may_be_ours(case):
+            self._on_want()  # the one that it may be of is asked for
+        else:
             self._announce(case, row)
             case.is_announced = True
             case.told.venue_order_id = current.venue_order_id  # the report says that it is accepted

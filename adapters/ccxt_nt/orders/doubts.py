@@ -11,15 +11,16 @@ class Doubts(Roster):
 
     @property
     def suspects(self) -> tuple[Case, ...]:
-        """List trigger orders that fired as who knows what, or may have: a stranger looks like it.
+        """List orders that must be asked for: only their fills tell of them, or they fired.
 
-        Not every venue tells what a trigger order became, unless that one is asked for.
+        Not every venue tells what a trigger order became, unless that one is asked for; one that
+        waits may have fired where a stranger looks like it.
         """
         strangers = [case for case in self if case.is_external and not case.is_announced]
         return tuple(
             case
             for case in self
-            if (case.is_registered and case.is_unlinked)
+            if (case.is_registered and (case.is_unlinked or case.is_rowless))
             or (
                 case.is_waiting
                 and case.ledger.legs

@@ -1,7 +1,7 @@
 """Fetch what a stream left out: fills, their fees, and orders that only their fills tell of."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from random import Random
 
 from ccxt_nt.errors import Closed, Missing, VenueError
@@ -64,22 +64,35 @@ class Fetcher:
         return bool(cases.wanted or cases.orphans or cases.suspects)
 
     async def fetch(self) -> None:
-        """Ask once for all that is wanted now."""
+        """Ask once for all that is wanted now; what failed first is raised when all was asked."""
+        complaints: list[Exception] = []
+        for question in self._questions():
+            try:
+                await question
+            except (VenueError, ValueError) as e:
+                complaints.append(e)
+        if complaints:
+            raise complaints[0]
+
+    def _questions(self) -> Iterator[Awaitable[None]]:
         for symbol, since_ms in self._cases.wanted.items():
-            closed_before = self._cases.unsure(symbol)
-            for fill in await self._inquiry.fills(symbol, since_ms=since_ms):
-                self._cases.take_fill(fill)
-            self._cases.checked(closed_before)
+            yield self._ask_for_fills(symbol, since_ms)
         for case in self._cases.suspects:
-            await self._ask_whether_fired(case)
+            yield self._ask_whether_fired(case)
         for venue_order_id, fill in list(self._cases.orphans.items()):
-            await self._ask_for(venue_order_id, fill)
+            yield self._ask_for(venue_order_id, fill)
+
+    async def _ask_for_fills(self, symbol: str, since_ms: int) -> None:
+        closed_before = self._cases.unsure(symbol)
+        for fill in await self._inquiry.fills(symbol, since_ms=since_ms):
+            self._cases.take_fill(fill)
+        self._cases.checked(closed_before)
 
     async def _ask_whether_fired(self, case: Case) -> None:
         try:
             self._cases.take_order(await self._inquiry.find(self._cases.key(case)))
         except (Missing, Closed):
-            self._note(f"{case.client_order_id}: a trigger order is not found, it may have fired")
+            self._note(f"{case.client_order_id}: is not found; a trigger order may have fired")
         self._cases.asked(case)
 
     async def _ask_for(self, venue_order_id: str, fill: FillRow) -> None:
