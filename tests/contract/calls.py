@@ -89,7 +89,10 @@ def tickets(profile: Profile, symbol: str) -> Iterator[tuple[str, Ticket]]:
 
 def orders(probe: Probe, profile: Profile) -> dict[str, Call]:
     """List the calls of the order counter."""
-    terms = Terms(margin_mode="cross" if profile.margin_mode else None, leverage={probe.symbol: 5})
+    terms = Terms(
+        margin_modes={probe.symbol: "cross"} if profile.margin_mode else {},
+        leverage={probe.symbol: 5},
+    )
     desk = Desk(profile, probe, terms=terms)
     symbol = probe.symbol
     encoded = codec(profile.codec).encode(OUR_ID)

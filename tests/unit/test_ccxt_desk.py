@@ -151,7 +151,7 @@ def test_what_lowers_risk_goes_first() -> None:
 def test_margin_and_leverage_travel_where_the_venue_wants_them() -> None:
     line = ScriptedLine({"create_order": [{"id": "1"}]})
     row = profile("KUCOIN", Product.LINEAR)
-    terms = Terms(margin_mode="cross", leverage={SYMBOL: 7})
+    terms = Terms(margin_modes={SYMBOL: "cross"}, leverage={SYMBOL: 7})
     asyncio.run(desk(line, row, terms).place(ticket()))
     assert placed(line)["leverage"] == 7
     assert placed(line)["marginMode"] == "cross"

@@ -8,13 +8,14 @@ import pytest
 
 from ccxt_nt.errors import Rejected, Unauthorised, Unknown, Unsupported, VenueError
 from ccxt_nt.line.lanes import Urgency
-from ccxt_nt.orders.terms import OrdersWithTerms, SettledTerms, TermsOffice, refuse_hedged
+from ccxt_nt.orders.desk import Desk, Terms
+from ccxt_nt.orders.terms import TermsOffice, refuse_hedged
 from ccxt_nt.profiles import Profile
 from ccxt_nt.settings import Settings
 from ccxt_nt.symbols import Symbols
 from ccxt_nt.values import MarketRow, PositionRow, Product
 from ccxt_nt.venues import PROFILES
-from tests.unit.ccxt_desk_fakes import ScriptedLine
+from tests.unit.ccxt_desk_fakes import ScriptedLine, ticket
 
 SYMBOL, NAME = "BTC/USDT:USDT", "BTCUSDT-PERP"
 LINEAR, KUCOIN, GATE = (PROFILES[name, Product.LINEAR] for name in ("BITGET", "KUCOIN", "GATE"))
@@ -228,19 +229,19 @@ def test_a_mode_that_cannot_be_read_is_never_guessed() -> None:
 
 
 def test_orders_carry_the_mode_in_force_of_their_own_symbol() -> None:
-    line = ScriptedLine({"create_order": [{"id": "1"}, {"id": "2"}], "cancel_order": [{}]})
-    counter = OrdersWithTerms(line)
-    counter.terms = SettledTerms(margin_modes={SYMBOL: "isolated"})
+    line = ScriptedLine({"create_order": [{"id": "1"}, {"id": "2"}]})
+    desk = Desk(LINEAR, line, terms=Terms(margin_modes={SYMBOL: "isolated"}))
 
     async def run() -> None:
         for symbol in (SYMBOL, "ETH/USDT:USDT"):
-            order = (symbol, "limit", "buy", "1", "5", {"clientOrderId": "x"})
-            await counter.ask("create_order", *order, wrote=True)
-        await counter.ask("cancel_order", "1", SYMBOL, {})
+            await desk.place(ticket(symbol=symbol))
 
     asyncio.run(run())
-    sent = [call.args[-1] for call in line.asked]
-    assert sent == [{"clientOrderId": "x", "marginMode": "isolated"}, {"clientOrderId": "x"}, {}]
+    first, second = (call.args[-1] for call in line.sent("create_order"))
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    assert first["marginMode"] == "isolated"
+    assert "marginMode" not in second
 
 
 def test_an_account_that_stays_in_hedge_mode_is_refused() -> None:

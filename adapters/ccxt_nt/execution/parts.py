@@ -16,14 +16,13 @@ from ccxt_nt.line.clock import VenueClock
 from ccxt_nt.orders.acts import Acts
 from ccxt_nt.orders.case import Case
 from ccxt_nt.orders.cases import Cases
-from ccxt_nt.orders.desk import Desk
+from ccxt_nt.orders.desk import Desk, Terms
 from ccxt_nt.orders.fetching import Fetcher
 from ccxt_nt.orders.inquiry import Inquiry
 from ccxt_nt.orders.office import Office
 from ccxt_nt.orders.resolver import Patience, Resolver
 from ccxt_nt.orders.rounds import Ears
 from ccxt_nt.orders.story import Rejected, Saying
-from ccxt_nt.orders.terms import OrdersWithTerms, SettledTerms
 from ccxt_nt.orders.watching import Watching
 
 HOW_TO_KEEP: Final = (
@@ -57,8 +56,7 @@ class Parts:
         row = account.profile
         self._tools = tools
         self.codec = codec(row.codec)
-        self._counter = OrdersWithTerms(orders)
-        self.desk = Desk(row, self._counter)
+        self.desk = Desk(row, orders)
         self.inquiry = Inquiry(row, account, now_ms=tools.now_ms)
         self.cases = Cases(
             row,
@@ -133,9 +131,9 @@ class Parts:
 
     # ---- life ----
 
-    async def start(self, symbols: tuple[str, ...], terms: SettledTerms) -> None:
+    async def start(self, symbols: tuple[str, ...], terms: Terms) -> None:
         """Begin to watch; returns once the account was seen whole."""
-        self.desk.terms = self._counter.terms = terms
+        self.desk.terms = terms
         self._lasting = [
             asyncio.create_task(self._guard(self.fetcher.run(), "fetch fills")),
             asyncio.create_task(self._guard(self._tick(), "tick")),

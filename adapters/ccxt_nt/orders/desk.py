@@ -29,7 +29,7 @@ class Change:
 class Terms:
     """How positions are margined, sent along where the venue wants it with each order."""
 
-    margin_mode: str | None = None
+    margin_modes: Mapping[str, str] = field(default_factory=dict)  # by symbol, as they get known
     leverage: Mapping[str, int] = field(default_factory=dict)  # by symbol
 
 
@@ -152,8 +152,9 @@ class Desk:
                 **profile.stops.params,
                 **_trigger_params(ticket, profile.stops, ticket.trigger_price),
             }
-        if profile.margin_mode_in_order and self.terms.margin_mode is not None:
-            params["marginMode"] = self.terms.margin_mode
+        mode = self.terms.margin_modes.get(ticket.symbol)
+        if profile.margin_mode_in_order and mode is not None:
+            params["marginMode"] = mode
         if profile.leverage_in_order:
             params["leverage"] = self.terms.leverage.get(ticket.symbol, 1)
         return params

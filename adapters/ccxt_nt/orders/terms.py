@@ -1,15 +1,14 @@
 """Leverage, margin mode and position mode: in force and known before any order is sent."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from ccxt_nt.errors import Rejected, Unauthorised, Unknown, Unsupported, VenueError
 from ccxt_nt.line.lanes import Urgency
 from ccxt_nt.orders.desk import Terms
-from ccxt_nt.orders.inquiry import Asks
 from ccxt_nt.parsing import Unreadable, position_row
 from ccxt_nt.parsing.fields import decimal
 from ccxt_nt.profiles import Profile
@@ -18,8 +17,6 @@ from ccxt_nt.symbols import Symbols
 from ccxt_nt.values import PositionRow, Product
 
 # `Any` in this module: ccxt's answers have no types
-
-_PARAMS: Final = 5  # where `create_order` has its parameters, after the symbol
 
 
 class Account(Protocol):
@@ -35,48 +32,11 @@ class Account(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettledTerms(Terms):
-    """The terms as they became known; `margin_modes` grows with each symbol that is settled."""
-
-    margin_modes: Mapping[str, str] = field(default_factory=dict)  # by symbol
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
     """How a symbol is margined at the venue; None where it was not told."""
 
     mode: str | None
     leverage: Decimal | None
-
-
-class OrdersWithTerms:
-    """A line for orders that sends along the margin mode in force, where the venue wants it."""
-
-    def __init__(self, orders: Asks) -> None:
-        self.terms = SettledTerms()
-        self._orders = orders
-
-    async def ask(
-        self,
-        method: str,
-        *args: object,
-        urgency: Urgency = Urgency.NORMAL,
-        wrote: bool = False,
-        deadline_secs: float | None = None,
-    ) -> Any:
-        """Make one call; raises kinds of VenueError only."""
-        if method == "create_order":
-            args = self._with_mode(args)
-        return await self._orders.ask(
-            method, *args, urgency=urgency, wrote=wrote, deadline_secs=deadline_secs
-        )
-
-    def _with_mode(self, args: tuple[object, ...]) -> tuple[object, ...]:
-        symbol, params = args[0], args[_PARAMS]
-        mode = self.terms.margin_modes.get(str(symbol))
-        if mode is None or not isinstance(params, dict):
-            return args
-        return (*args[:_PARAMS], {**params, "marginMode": mode}, *args[_PARAMS + 1 :])
 
 
 class TermsOffice:
@@ -101,17 +61,17 @@ class TermsOffice:
         self._settled: set[str] = set()
         self._turn = asyncio.Lock()
 
-    async def begin(self) -> SettledTerms:
+    async def begin(self) -> Terms:
         """Settle what is named; Unsupported says what the venue would not take."""
         profile = self._profile
         if profile.product is Product.SPOT:
-            return SettledTerms()
+            return Terms()
         named = sorted(self._named | set(self._leverage))
         if profile.position_mode:
             await self._one_way(named)
         for symbol in named:
             await self.settle(symbol)
-        return SettledTerms(leverage=self._leverage, margin_modes=self._modes)
+        return Terms(leverage=self._leverage, margin_modes=self._modes)
 
     async def settle(self, symbol: str) -> None:
         """Settle one symbol, before its first order; a second call does nothing."""
