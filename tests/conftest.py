@@ -14,6 +14,10 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+# Before any library of numbers is imported: our networks are small, and threads of several
+# workers would wait for each other many times as long as they calculate
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 

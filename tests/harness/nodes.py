@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nautilus_trader.common import Environment, LoggerConfig
-from nautilus_trader.live import LiveExecutionEngineConfig, LiveNode, LiveRiskEngineConfig
+from nautilus_trader.live import (
+    LiveExecutionEngineConfig,
+    LiveNode,
+    LiveNodeBuilder,
+    LiveRiskEngineConfig,
+)
 from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId, TraderId
 from nautilus_trader.trading import Strategy, StrategyConfig
 
@@ -47,6 +52,7 @@ class ScriptedStrategy(Strategy):
         del claims  # the engine has them from __new__
         self._script = script
         self.seen: list[Any] = []  # events and data of many engine types, in order
+        self.listen: Callable[[Any], None] = lambda item: None  # hears each of them at once
         self.changed = asyncio.Event()
         self.outcome: BaseException | None = None
         self.done = False
@@ -68,6 +74,7 @@ class ScriptedStrategy(Strategy):
     def _note(self, item: Any) -> None:
         self.seen.append(item)
         self.changed.set()
+        self.listen(item)
 
     def on_order_event(self, event: Any) -> None:
         """Remember it; fills and cancellations come here too."""
@@ -156,6 +163,9 @@ class Setup:
 
     product: str = "linear"
     options: Mapping[str, Any] = field(default_factory=dict)  # of the client's config
+    beside: Sequence[Mapping[str, Any]] = ()  # products and options of further clients
+    data_only: bool = False
+    bypass_risk: bool = True
     execution: LiveExecutionEngineConfig | None = None
     connect_secs: int = 60  # a loaded machine is slow, and a slow start is no fault
     post_stop_secs: int = 1  # the engine waits so long for answers after the strategies stopped
@@ -172,22 +182,8 @@ def run_script(venue: Reachable, dialect: str, script: Script, setup: Setup | No
     """
     setup = setup or Setup()
     strategy = ScriptedStrategy(script, claims=setup.claims)
-    with keys_in_environment(venue, dialect):
-        clients = clients_for(
-            dialect, product=setup.product, endpoint=venue.url, **dict(setup.options)
-        )
-        builder = LiveNode.builder("SCRIPT", TraderId("SCRIPT-001"), Environment.LIVE)
-        builder = (
-            builder.with_logging(_logging(setup.log_level))
-            .with_reconciliation(True)
-            .with_timeout_connection(setup.connect_secs)
-            .with_delay_post_stop_secs(setup.post_stop_secs)
-            .with_risk_engine_config(LiveRiskEngineConfig(bypass=True))
-        )
-        builder = clients.add_to(builder)
-        if setup.execution is not None:
-            builder = builder.with_exec_engine_config(setup.execution)
-        node = builder.build()
+    with keys_in_environment(venue):
+        node = _builder(venue, dialect, setup).build()
         node.add_strategy(strategy)
         setup.prepare(node)
         strategy.finish = node.handle().stop
@@ -198,8 +194,25 @@ def run_script(venue: Reachable, dialect: str, script: Script, setup: Setup | No
         raise RuntimeError("the node ended before its script")
 
 
+def _builder(venue: Reachable, dialect: str, setup: Setup) -> LiveNodeBuilder:
+    builder = (
+        LiveNode.builder("SCRIPT", TraderId("SCRIPT-001"), Environment.LIVE)
+        .with_logging(_logging(setup.log_level))
+        .with_reconciliation(True)
+        .with_timeout_connection(setup.connect_secs)
+        .with_delay_post_stop_secs(setup.post_stop_secs)
+        .with_risk_engine_config(LiveRiskEngineConfig(bypass=setup.bypass_risk))
+    )
+    for options in ({"product": setup.product, **setup.options}, *setup.beside):
+        clients = clients_for(dialect, endpoint=venue.url, **options)
+        builder = clients.add_data_to(builder) if setup.data_only else clients.add_to(builder)
+    if setup.execution is not None:
+        builder = builder.with_exec_engine_config(setup.execution)
+    return builder
+
+
 @contextlib.contextmanager
-def keys_in_environment(venue: Reachable, dialect: str) -> Iterator[None]:
+def keys_in_environment(venue: Reachable) -> Iterator[None]:
     """Offer the local exchange's keys as a user does."""
     ours = venue.environment
     before = {name: os.environ.get(name) for name in ours}

@@ -20,6 +20,16 @@ from tests.catalogs import content
 from tests.venue.downloads import DAY_MS, FIVE_MINUTES, NOW_MS, PERP, SPOT, Open, Session, sessions
 
 DEADLINE_SECS = 60.0
+SINCE = NOW_MS - 32 * DAY_MS  # fifty pages a symbol, across the end of a month
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Give what a download leaves that nothing disturbed."""
+    with sessions(tmp_path_factory.mktemp("undisturbed")) as start:
+        calm = start()
+        calm.run(PERP, SPOT, since=SINCE)
+        return content(calm.root)
 
 
 @pytest.fixture
@@ -71,19 +81,17 @@ def kill_after(child: subprocess.Popen[bytes], here: Session, answers: int, wait
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_download_killed_twice_ends_with_the_bytes_of_an_undisturbed_one(
-    session: Open, seed: int
+    session: Open, undisturbed: dict[str, bytes], seed: int
 ) -> None:
-    since = NOW_MS - 32 * DAY_MS  # fifty pages a symbol, across the end of a month
-    calm, killed = session(), session()
-    calm.run(PERP, SPOT, since=since)
+    killed = session()
     dice = random.Random(seed)
     for _ in range(2):
-        child = start_child(killed, since)
+        child = start_child(killed, SINCE)
         kill_after(child, killed, dice.randrange(2, 40), dice.uniform(0.0, 0.06))
-        assert content(killed.root) != content(calm.root)
-    child = start_child(killed, since)
+        assert content(killed.root) != undisturbed
+    child = start_child(killed, SINCE)
     assert child.wait(DEADLINE_SECS) == 0
-    assert content(killed.root) == content(calm.root)
+    assert content(killed.root) == undisturbed
 
 
 def test_a_catalog_left_at_any_step_of_a_write_heals(session: Open, tmp_path: Path) -> None:

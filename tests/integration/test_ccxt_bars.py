@@ -18,6 +18,8 @@ from nautilus_trader.model import (
     MarkPriceUpdate,
 )
 
+from ccxt_nt.errors import VenueError
+from ccxt_nt.line import clock
 from ccxt_nt.line.streams import StreamState
 from ccxt_nt.market.bar_feed import BarFeed
 from ccxt_nt.market.history import History
@@ -64,7 +66,9 @@ def play(
 async def sync(made: Booth) -> None:
     """Learn the market's time, which the tests turn by hand; the venue's clock tells the wall's."""
     now_ms = await made.call(lambda exchange: exchange.clock.now_ms())
-    made.station.offset_ms = now_ms - made.station.now_ns() // 1_000_000
+    ours_ms = made.station.now_ns() // 1_000_000
+    made.line.venue_clock = clock.VenueClock()  # which would take two turns for a pace
+    made.line.venue_clock.take([clock.Sample(sent_ms=ours_ms, told_ms=now_ms, heard_ms=ours_ms)])
 
 
 def turn_to(exchange: Exchange, before_close_secs: float) -> None:
@@ -340,6 +344,51 @@ def test_the_last_trades_are_told_oldest_first(dialect: str, product: Product) -
     play(dialect, product, scene)
 
 
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_trades_of_many_pages_are_all_told_or_the_log_says_since_when(
+    dialect: str, product: Product
+) -> None:
+    async def scene(made: Booth) -> None:
+        symbol, lot = made.market.symbol, LOT[made.market.product]
+        size = made.line.profile.paging.trades
+
+        def trade(exchange: Exchange) -> None:
+            for number in range(3 * size + 7):
+                exchange.clock.turn(300)
+                exchange.tick(symbol, Decimal(50000 + number % 9), lot, Side.BUY)
+
+        await made.call(trade)
+        await sync(made)
+        tape = await made.call(lambda exchange: list(exchange.trades(symbol, 10_000)))
+        truth = [each.trade_id for each in tape][-(3 * size + 7) :]
+        first_ns = tape[-(3 * size + 7)].ts_ms * 1_000_000
+        history = History(made.station)
+
+        async def ask(**window: int | None) -> list[str]:
+            chosen = {"start_ns": None, "end_ns": None, "limit": None, **window}
+            return [row.trade_id for row in await history.trades(made.market, **chosen)]
+
+        if dialect == "kucoin":  # its answer is the last hundred, whatever it is asked for
+            for window in ({"start_ns": first_ns}, {"limit": 2 * size}):
+                made.logged.clear()
+                assert len(await ask(**window)) == size
+                assert "the venue told 100 from" in made.logged[-1]
+            made.logged.clear()
+            recent_ns = (tape[-20].ts_ms - 2) * 1_000_000  # ccxt cuts nanoseconds by a float
+            assert len(await ask(start_ns=recent_ns)) == 20
+            assert made.logged == []
+            return
+        assert await ask(start_ns=first_ns) == truth
+        assert await ask(start_ns=first_ns, limit=size + 3) == truth[: size + 3]
+        assert await ask(limit=2 * size) == truth[-2 * size :]
+        middle_ns = tape[-size].ts_ms * 1_000_000
+        assert await ask(start_ns=first_ns, end_ns=middle_ns) == truth[: -size + 1]
+        assert await ask(end_ns=middle_ns, limit=size + 5) == truth[: -size + 1][-size - 5 :]
+        assert made.logged == []
+
+    play(dialect, product, scene)
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_funding_that_was_paid_is_remembered(dialect: str) -> None:
     async def scene(made: Booth) -> None:
@@ -359,3 +408,78 @@ def test_the_funding_that_was_paid_is_remembered(dialect: str) -> None:
         assert [row.ts_event for row in rows] == sorted(row.ts_event for row in rows)
 
     play(dialect, Product.LINEAR, scene)
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_every_timeframe_on_offer_is_kept_by_the_venue_and_streamed_unless_told(
+    dialect: str, product: Product
+) -> None:
+    async def scene(made: Booth) -> None:
+        row, symbol = made.line.profile, made.market.symbol
+        for timeframe in sorted(made.line.timeframes - {"1M"}):  # the engine's months are refused
+            await made.line.ask("fetch_ohlcv", symbol, timeframe, None, 1)
+            if timeframe in row.bars_unstreamed:
+                continue
+            channel = made.line.channel("watch_ohlcv", symbol, timeframe)
+            said_yes = asyncio.Event()
+            channel.on_acknowledged = said_yes.set
+            watching = asyncio.create_task(channel.watch())
+            await asyncio.wait(
+                [watching, yes := asyncio.create_task(said_yes.wait())],
+                timeout=5,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            assert channel.acknowledged, timeframe
+            for task in (watching, yes):
+                task.cancel()
+            await asyncio.gather(watching, yes, return_exceptions=True)
+            await made.line.forget(channel)
+
+    play(
+        dialect,
+        product,
+        scene,
+        changed=lambda row: replace(row, budget=replace(row.budget, data_per_sec=200)),
+    )
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_what_the_profile_says_is_absent_or_not_streamed_is_so_in_ccxt(
+    dialect: str, product: Product
+) -> None:
+    async def scene(made: Booth) -> None:
+        row, symbol = made.line.profile, made.market.symbol
+        for timeframe in row.bars_absent:
+            with pytest.raises(VenueError):
+                await made.line.ask("fetch_ohlcv", symbol, timeframe, None, 1)
+        for timeframe in row.bars_unstreamed:
+            with pytest.raises(TypeError):  # ccxt has no name for the channel
+                await made.line.channel("watch_ohlcv", symbol, timeframe).watch()
+
+    play(dialect, product, scene)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_funding_of_many_pages_is_all_told(dialect: str) -> None:
+    async def scene(made: Booth) -> None:
+        symbol = made.market.symbol
+
+        def settle(exchange: Exchange) -> None:
+            for _ in range(250):
+                exchange.clock.turn(8 * 3_600_000)
+                exchange.roll()
+
+        began_ns = await made.call(lambda exchange: exchange.clock.now_ms()) * 1_000_000
+        await made.call(settle)
+        await sync(made)
+        rows = await History(made.station).funding(
+            made.market, made.instrument, start_ns=began_ns - 1, end_ns=None, limit=None
+        )
+        paid = await made.call(lambda exchange: exchange.funding_history(symbol, 10_000))
+        assert len(paid) == 250
+        assert [(row.ts_event // 1_000_000, row.rate) for row in rows] == [
+            (each.next_ms, each.rate) for each in paid
+        ]
+        assert made.logged == []
+
+    play(dialect, Product.LINEAR, scene, days_ago=100)

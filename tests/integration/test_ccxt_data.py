@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from ccxt_nt.values import Product
+from tests.harness.processes import NodeProcess
+from tests.harness.telling import Fact
 from tests.integration.ccxt_feeds import DIALECTS, LOT, SYMBOL
-from tests.integration.ccxt_nodes import Fact, NodeProcess
 from tests.venue.faults import Fault, FaultKind
 from tests.venue.local import LocalVenue
 from tests.venue.model import Book, Side
 
 # `Any` in this module: facts are JSON
+
+ALONE = {"data_only": True, "log_level": "WARN"}  # what is refused is only logged
 
 
 @dataclass
@@ -61,15 +64,10 @@ class Market:
 @pytest.fixture(scope="module", params=DIALECTS)
 def markets(request: pytest.FixtureRequest) -> Iterator[tuple[Market, Market]]:
     """Give spot and perpetual of one venue, in one node."""
-    name = request.param.upper()
-    with LocalVenue(request.param) as venue:
-        clients = [
-            {"venue": name, "product": "spot", "venue_name": f"{name}_SPOT"},
-            {"venue": name, "product": "linear", "instruments": ["BTCUSDT-PERP"]},
-        ]
-        options = [{**each, "endpoint": venue.url} for each in clients]
-        with NodeProcess("tests.integration.ccxt_data_node", options) as node:
-            yield Market(venue, node, Product.SPOT), Market(venue, node, Product.LINEAR)
+    spot = {"product": "spot", "venue_name": f"{request.param.upper()}_SPOT"}
+    setup = {"product": "linear", "options": {"instruments": ["BTCUSDT-PERP"]}, "beside": [spot]}
+    with LocalVenue(request.param) as venue, NodeProcess(venue, {**setup, **ALONE}) as node:
+        yield Market(venue, node, Product.SPOT), Market(venue, node, Product.LINEAR)
 
 
 def test_both_products_live_in_one_node(markets: tuple[Market, Market]) -> None:
@@ -230,7 +228,6 @@ def test_the_health_of_a_venue_is_told_to_strategies(markets: tuple[Market, Mark
 def test_a_venue_that_is_down_for_a_moment_does_not_keep_a_node_from_starting() -> None:
     with LocalVenue("bitget") as venue:
         venue.faults.add(Fault(kind=FaultKind.STATUS_502_BEFORE, where="public", count=2))
-        options = [{"venue": "bitget", "product": "spot", "endpoint": venue.url}]
-        with NodeProcess("tests.integration.ccxt_data_node", options) as node:
+        with NodeProcess(venue, {"product": "spot", **ALONE}) as node:
             assert node.of("started")[0]["instruments"]
             assert node.logged("BITGET/spot: connecting failed, trying again")

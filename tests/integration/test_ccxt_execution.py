@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ccxt_driver import SYMBOLS, Remote, balances_of
+from tests.harness.remote import NAMES, SYMBOLS, Remote, balances_of
+from tests.venue.clock import VenueClock
 from tests.venue.exchange import Exchange
 from tests.venue.faults import Fault, FaultKind
 from tests.venue.local import LocalVenue
@@ -204,7 +205,7 @@ def test_what_the_network_does_to_an_order_never_doubles_loses_or_invents_one() 
         for count, kind in enumerate(kinds, start=1):
             venue.faults.add(Fault(kind=kind, where="order"))
             remote.submit(kind.value, "limit", "buy", base="0.01", price="49000")
-            remote.until(lambda: len(venue.faults.log), count)
+            remote.reaches(lambda: len(venue.faults.log), count)
         for kind in kinds:
             remote.one_of(("OrderRejected",) if kind in before else ("OrderAccepted",), kind.value)
         reasons = [line["reason"] for line in remote.heard if line.get("event") == "OrderRejected"]
@@ -229,7 +230,7 @@ def test_an_outage_makes_up_nothing_and_what_happened_meanwhile_is_told_once() -
         remote.silent(("OrderFilled", "OrderCanceled", "OrderRejected"), "resting", secs=1.0)
         remote.event("OrderCanceled", "resting", secs=20)
         assert remote.events("resting").count("OrderFilled") == 1
-        remote.expect(lambda line: line.get("health") == "healthy")
+        remote.recovered()
         agree(remote)
 
 
@@ -273,7 +274,7 @@ def test_a_new_process_takes_over_orders_fills_and_position_of_the_one_before() 
             assert Decimal(started["position"]) == first.lots("0.04")
             assert set(started["orders"]) >= {own_id, stop_id}
             assert started["orders"][own_id]["status"] == "PARTIALLY_FILLED"
-            assert started["orders"][own_id]["strategy"] == "OBEDIENT-001"
+            assert started["orders"][own_id]["strategy"] == "SCRIPT-001"
             second.do("modify", name=stop_id, trigger_price="48800")
             second.event("OrderUpdated", stop_id)
             second.do("cancel", name=own_id)
@@ -283,3 +284,51 @@ def test_a_new_process_takes_over_orders_fills_and_position_of_the_one_before() 
             state = second.settle(lambda state: Decimal(state["position"]) == 0)
             assert Decimal(state["position"]) == 0
             assert second.truth(lambda x: x.position(SYMBOLS["linear"]).quantity) == 0
+
+
+@pytest.mark.parametrize(("dialect", "product"), LIVES)
+def test_a_venue_that_plays_the_past_ten_times_as_fast_can_be_traded(
+    dialect: str, product: str
+) -> None:
+    clock = VenueClock(start_ms=1_735_689_600_000, speed=10)
+    prices = {SYMBOLS[product]: Decimal(50_000)}
+    with (
+        LocalVenue(dialect, prices=prices, clock=clock) as venue,
+        Remote(venue, dialect, product) as remote,
+    ):
+        remote.tick(50_000)
+        remote.submit("resting", "limit", "buy", base="0.02", price="49000")
+        remote.event("OrderAccepted", "resting")
+        venue.drop("private")
+        remote.tick(49_000, "0.005")  # nobody is told: it is found by the fills of the last minute
+        remote.event("OrderFilled", "resting")
+        remote.recovered()
+        remote.do("cancel", name="resting")
+        remote.event("OrderCanceled", "resting")
+        remote.submit("taking", "limit", "buy", base="0.01", price="50500")
+        remote.event("OrderFilled", "taking")
+        agree(remote)
+
+
+@pytest.mark.parametrize("dialect", ["bitget", "kucoin", "gate"])
+@pytest.mark.parametrize("cross", [True, False])
+def test_the_margin_mode_in_force_is_kept_and_orders_are_sent_in_it(
+    dialect: str, cross: bool
+) -> None:
+    symbol = SYMBOLS["linear"]
+    with at(dialect, "linear") as venue:
+        venue.call(lambda x: x.set_cross(symbol, cross))
+        with Remote(venue, dialect, "linear", leverage={NAMES["linear"]: 7}) as remote:
+            remote.tick(50_000)
+            remote.submit("entry", "limit", "buy", base="0.05", price="50500")
+            remote.event("OrderFilled", "entry")
+            remote.submit(
+                "stop", "stop_market", "sell", base="0.05", trigger_price="48000", reduce_only=True
+            )
+            remote.event("OrderAccepted", "stop")
+            held = remote.truth(lambda x: x.position(symbol))
+            assert (held.cross, held.leverage) == (cross, 7)
+            agree(remote)
+        # What is held keeps the venue from switching: a new start wants nothing switched
+        with Remote(venue, dialect, "linear") as again:
+            assert Decimal(again.heard[-1]["position"]) == again.lots("0.05")

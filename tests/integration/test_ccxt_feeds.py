@@ -64,6 +64,24 @@ def trade_feed(made: Booth) -> TradeFeed:
     return TradeFeed(made.station, made.market, made.instrument)
 
 
+def dials(made: Booth) -> int:
+    """Count the websockets that were ever asked for."""
+    return sum(each.purpose == "connect" for each in made.venue.requests)
+
+
+def lost(feed: TradeFeed) -> list[str]:
+    """Note from now on what a feed's stream loses."""
+    gaps: list[str] = []
+    told = feed.stream._on_gap
+
+    def note(reason: str) -> None:
+        gaps.append(reason)
+        told(reason)
+
+    feed.stream._on_gap = note
+    return gaps
+
+
 class Mirror:
     """A book of the engine that follows the deltas emitted."""
 
@@ -390,3 +408,66 @@ def test_closing_the_line_under_running_streams_leaves_nothing_behind(dialect: s
             await made.until(lambda: all(state(feed) is StreamState.LOST for feed in feeds))
 
     play(dialect, Product.SPOT, scene, changed=lambda row: replace(row, bids_asks=True))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "product", "depth"),
+    [
+        ("bitget", Product.SPOT, 20),
+        ("bitget", Product.LINEAR, 20),
+        ("kucoin", Product.SPOT, 100),
+        ("gate", Product.SPOT, 20),
+        ("gate", Product.LINEAR, 20),
+    ],
+)
+def test_a_book_that_lost_an_update_begins_anew_and_nothing_else_on_its_connection_does(
+    dialect: str, product: Product, depth: int
+) -> None:
+    async def scene(made: Booth) -> None:
+        mirror, feed = Mirror(made, depth=depth), trade_feed(made)
+        async with made.running(mirror.feed, feed):
+            await live(made, mirror.feed, feed)
+            await mirror.until_true()
+            before, gaps = dials(made), lost(feed)
+            made.venue.faults.add(Fault(kind=FaultKind.SEQUENCE_GAP, where="book"))
+            for number in range(4):
+                await made.tick(str(61000 + number))
+            await mirror.until_true(62000)
+            await live(made, mirror.feed)
+            assert [each.kind for each in made.venue.faults.log] == [FaultKind.SEQUENCE_GAP]
+            assert dials(made) == before
+            assert gaps == []
+        assert not mirror.crossed
+
+    play(dialect, product, scene)
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+@pytest.mark.parametrize("depth", [5, 20])
+def test_a_book_that_crosses_itself_begins_anew_and_nothing_else_on_its_connection_does(
+    dialect: str, product: Product, depth: int
+) -> None:
+    async def scene(made: Booth) -> None:
+        reports: list[HealthReport] = []
+        mirror, feed = Mirror(made, depth=depth), trade_feed(made)
+        async with made.running(mirror.feed, feed):
+            await live(made, mirror.feed, feed)
+            await mirror.until_true()
+            before, gaps = dials(made), lost(feed)
+            made.station.board.listen(reports.append)
+            stream = mirror.feed.stream
+            take = stream._sink
+
+            def crossed_once(book: Any) -> None:
+                stream._sink = take
+                take({**book, "bids": book["asks"]})
+
+            stream._sink = crossed_once  # as an update that was lost leaves it
+            await mirror.until_true(62000)
+            await live(made, mirror.feed)
+            assert dials(made) == before
+            assert gaps == []
+        assert [report.health for report in reports[:2]] == [Health.DEGRADED, Health.HEALTHY]
+        assert not mirror.crossed
+
+    play(dialect, product, scene)

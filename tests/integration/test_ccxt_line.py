@@ -1,15 +1,18 @@
 """One line to a venue: what becomes of a request, whatever happens to it on the way."""
 
 import asyncio
+import gc
 import traceback
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
+import ccxt
 import pytest
 
-from ccxt_nt.errors import Rejected, Throttled, Unknown, VenueError
+from ccxt_nt.errors import Rejected, Throttled, Unknown, Unsent, Untimely, VenueError
 from ccxt_nt.line.client import Line, Role
+from ccxt_nt.line.clock import ClockKeeper, Signer
 from ccxt_nt.line.credentials import Credentials
 from ccxt_nt.line.endpoints import redirect
 from ccxt_nt.line.lanes import Urgency
@@ -17,6 +20,7 @@ from ccxt_nt.settings import Settings
 from ccxt_nt.values import Product
 from ccxt_nt.venues import profile
 from tests.integration.ccxt_feeds import BOTH, DIALECTS, SYMBOL
+from tests.venue.clock import VenueClock
 from tests.venue.faults import Fault, FaultKind
 from tests.venue.local import LocalVenue
 from tests.venue.wire import Keys
@@ -41,6 +45,7 @@ def play(
     product: Product = Product.SPOT,
     role: Role = Role.ORDERS,
     deadline_secs: float = 5.0,
+    clock: VenueClock | None = None,
 ) -> list[str]:
     """Open a line with keys, let a scene happen, and give what was logged."""
     logged: list[str] = []
@@ -66,7 +71,7 @@ def play(
             await line.close()
             await public.close()
 
-    with LocalVenue(dialect, keys=KEYS) as venue:
+    with LocalVenue(dialect, keys=KEYS, clock=clock) as venue:
         asyncio.run(run())
     return logged
 
@@ -178,7 +183,7 @@ def test_too_many_requests_let_the_line_rest() -> None:
 def test_a_request_that_never_left_the_queue_is_told_from_one_that_did() -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
         line._lane.hold(60)
-        with pytest.raises(Throttled, match=r"create_order was not sent: it waited 0\.1 s"):
+        with pytest.raises(Unsent, match=r"create_order was not sent: it waited 0\.1 s"):
             await buy(line, deadline_secs=0.1)
         assert await asyncio.to_thread(placed, venue) == 0
 
@@ -275,6 +280,90 @@ def test_the_clocks_difference_is_measured(dialect: str) -> None:
     play(dialect, scene)
 
 
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_a_clock_that_drifts_away_costs_no_question_and_one_order_at_most(
+    dialect: str, product: Product
+) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        def skew(exchange: Any) -> None:
+            exchange.clock.skew_ms += 90_000
+
+        await line.ask("fetch_balance")
+        await asyncio.to_thread(venue.call, skew)
+        await line.ask("fetch_balance")
+        assert line.venue_clock.signer is Signer.VENUES
+        assert abs(line.venue_clock.ahead_ms - 90_000) < 500
+        await asyncio.to_thread(venue.call, skew)  # further, while the venue's time is signed with
+        if product is Product.SPOT:
+            with pytest.raises(Untimely):
+                await buy(line)
+            assert await asyncio.to_thread(placed, venue) == 0
+            await line.ask("fetch_balance")
+            await buy(line, number=2)
+            assert await asyncio.to_thread(placed, venue) == 1
+        await line.ask("fetch_balance")
+
+    logged = play(dialect, scene, product=product)
+    assert any("refused the time of a signature" in text for text in logged)
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_private_streams_sign_with_the_time_that_the_venue_takes(
+    dialect: str, product: Product
+) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        def skew(exchange: Any) -> None:
+            exchange.clock.skew_ms = -90_000
+
+        await asyncio.to_thread(venue.call, skew)
+        await line.ask("fetch_balance")
+        said_yes = asyncio.Event()
+        channel = line.channel("watch_orders")
+        channel.on_acknowledged = said_yes.set
+        watching = asyncio.create_task(channel.watch())
+        await asyncio.wait_for(said_yes.wait(), 5)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    play(dialect, scene, product=product, role=Role.ACCOUNT)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_venue_that_runs_ten_times_as_fast_is_followed_and_takes_our_signatures(
+    dialect: str,
+) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        clock = line.venue_clock
+        keeper = ClockKeeper(clock, line.look_at_clock, note=print)
+        keeper.start()
+        await line.look_at_clock()
+        while clock.wait_secs <= 1.0:  # until it goes as foreseen
+            await asyncio.sleep(0.05)
+        before = clock.ahead_ms
+        await asyncio.sleep(0.5)
+        assert clock.ahead_ms - before >= 4_000  # foreseen: nobody looked meanwhile
+        market_ms = await asyncio.to_thread(venue.call, lambda exchange: exchange.clock.now_ms())
+        assert abs(clock.now_ms - market_ms) < 1_000
+        await line.ask("fetch_balance")
+        assert clock.signer is Signer.OURS  # signatures are held against the wall's time
+        await keeper.stop()
+
+    play(dialect, scene, clock=VenueClock(speed=10))
+
+
+def test_a_wrong_refusal_of_a_time_is_got_over() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        await line.look_at_clock()
+        await asyncio.sleep(1)
+        await line.look_at_clock()  # now its pace is known, as it is soon after a start
+        venue.faults.add(Fault(kind=FaultKind.CLOCK_SKEW, where="read", delay_secs=60, count=2))
+        with pytest.raises(Untimely):  # asked twice, refused twice
+            await line.ask("fetch_balance")
+        await line.ask("fetch_balance")
+
+    play("bitget", scene, clock=VenueClock(speed=10, start_ms=1_700_000_000_000))
+
+
 def test_markets_are_loaded_without_keys_and_adopted() -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
         await line.ask("fetch_balance")
@@ -298,7 +387,7 @@ def test_a_line_with_keys_needs_them_and_a_demo_must_exist() -> None:
 def test_a_closed_line_says_so() -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
         await line.close()
-        with pytest.raises(Unknown, match="the line to BITGET/spot is closed"):
+        with pytest.raises(Unsent, match="the line to BITGET/spot is closed"):
             await line.ask("fetch_balance")
 
     play("bitget", scene)
@@ -325,3 +414,30 @@ def test_every_address_goes_behind_the_endpoint_with_its_host_first() -> None:
     assert exchange.urls["www"] == "https://www.bitget.com"
     redirect(exchange, "https://proxy")
     assert exchange.urls["api"]["ws"]["public"].startswith("wss://proxy/127.0.0.1:80/")
+
+
+def test_what_nobody_inside_of_ccxt_waits_for_is_not_printed_and_what_we_wait_for_raises() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        printed: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, told: printed.append(told["message"]))
+        inside = line._exchange
+
+        async def fail() -> None:
+            raise ccxt.ChecksumError("of a book that nobody watches")
+
+        inside.spawn(fail)
+        url = inside.urls["api"]["ws"]["public"]
+        inside.watch_multiple(url, ["one", "two"], None, [])
+        inside.watch(url, "three", None, None)
+        waited = inside.spawn(fail)
+        inside.client(url).reject(ccxt.NetworkError("gone"))
+        with pytest.raises(ccxt.ChecksumError):
+            await waited
+        del waited
+        await asyncio.sleep(0.05)
+        gc.collect()
+        loop.set_exception_handler(None)
+        assert printed == []
+
+    play("bitget", scene)

@@ -1,5 +1,6 @@
 """Names of venues lead to the right clients, also those that are not ours."""
 
+import json
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ DUMMY_KEYS = {
 # Every request of the started node ends at a closed local port
 NOWHERE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
 START = """
+import json
 import sys
 from ccxt_nt.names import clients_for
 from nautilus_trader.common import Environment, LoggerConfig
@@ -33,19 +35,23 @@ from nautilus_trader.model import TraderId
 
 builder = LiveNode.builder("N", TraderId("T-001"), Environment.LIVE).with_timeout_connection(1)
 builder = builder.with_logging(LoggerConfig(bypass_logging=True))
-node = clients_for(sys.argv[1]).add_to(builder).build()
+clients = clients_for(sys.argv[1], **json.loads(sys.argv[2]))
+node = clients.add_to(builder).build()
 print("built")
 try:
     node.run()
 except RuntimeError as e:
     print("ended:", e)
+    print("why:")
+    for reason in clients.failures:
+        print(reason)
 """
 
 
 def test_a_venue_of_the_engine_gets_the_engines_own_clients_which_start() -> None:
     nodes = {
         venue: subprocess.Popen(
-            [sys.executable, "-c", START, venue],
+            [sys.executable, "-c", START, venue, "{}"],
             env=os.environ | DUMMY_KEYS | NOWHERE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -62,6 +68,24 @@ def test_a_venue_of_the_engine_gets_the_engines_own_clients_which_start() -> Non
         for node in nodes.values():
             node.kill()
             node.communicate()
+
+
+def test_why_a_node_did_not_start_can_be_read_although_the_engine_does_not_say_it() -> None:
+    options = json.dumps({"endpoint": "http://127.0.0.1:9", "product": "spot"})
+    keys = {f"BITGET_API_{name}": "canary" for name in ("KEY", "SECRET", "PASSPHRASE")}
+    said = subprocess.run(
+        [sys.executable, "-c", START, "bitget", options],
+        env=os.environ | keys,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    ended, _, why = said.partition("why:\n")
+    assert "ended: " in ended
+    assert "127.0.0.1:9" not in ended
+    assert "Cannot connect to host 127.0.0.1:9" in why
+    assert "canary" not in said
 
 
 def test_a_name_may_be_written_in_any_case() -> None:
