@@ -52,7 +52,6 @@ class Symbols:
         kept = [rows[0] for name, rows in named.items() if name not in refused]
         self._by_name = {instrument_name(row): row for row in kept}
         self._by_symbol = {row.symbol: row for row in kept}
-        self._by_native = {row.native_id: row for row in kept}
 
     def __iter__(self) -> Iterator[MarketRow]:
         return iter(self._by_symbol.values())
@@ -76,12 +75,6 @@ class Symbols:
         if name not in self._by_name:
             raise ValueError(f"instrument {name!r} is not listed here")
         return self._by_name[name]
-
-    def native(self, native_id: str) -> MarketRow:
-        """Find a market by the venue's own id."""
-        if native_id not in self._by_native:
-            raise ValueError(f"native id {native_id!r} is not listed here")
-        return self._by_native[native_id]
 
     def name(self, symbol: str) -> str:
         """Turn ccxt's symbol into the instrument's name."""

@@ -140,7 +140,7 @@ class Rig:
         for line in (self.private, self.orders):
             await line.adopt(self.data)
         await self.private.know_user()
-        await self.private.clock_offset_ms()
+        await self.private.look_at_clock()
         self._tasks.append(asyncio.create_task(self._roll(), name="roll"))
         self._open_feeds()
         await self._open_account()

@@ -20,6 +20,7 @@ from nautilus_trader.model import (
 
 from ccxt_nt.errors import VenueError
 from ccxt_nt.line import clock
+from ccxt_nt.line.channels import Channel
 from ccxt_nt.line.streams import StreamState
 from ccxt_nt.market.bar_feed import BarFeed
 from ccxt_nt.market.history import History
@@ -416,6 +417,7 @@ def test_every_timeframe_on_offer_is_kept_by_the_venue_and_streamed_unless_told(
 ) -> None:
     async def scene(made: Booth) -> None:
         row, symbol = made.line.profile, made.market.symbol
+        done: list[Channel] = []
         for timeframe in sorted(made.line.timeframes - {"1M"}):  # the engine's months are refused
             await made.line.ask("fetch_ohlcv", symbol, timeframe, None, 1)
             if timeframe in row.bars_unstreamed:
@@ -433,7 +435,8 @@ def test_every_timeframe_on_offer_is_kept_by_the_venue_and_streamed_unless_told(
             for task in (watching, yes):
                 task.cancel()
             await asyncio.gather(watching, yes, return_exceptions=True)
-            await made.line.forget(channel)
+            done.append(channel)
+        await asyncio.gather(*(made.line.forget(channel) for channel in done))
 
     play(
         dialect,

@@ -40,7 +40,6 @@ def test_every_name_leads_back() -> None:
     for row in table:
         assert table.symbol(table.name(row.symbol)) == row.symbol
         assert table.named(table.name(row.symbol)) is row
-        assert table.native(row.native_id) is row
         assert row.symbol in table
     assert len(table) == 2
 
@@ -67,8 +66,6 @@ def test_an_unknown_name_is_refused_by_name() -> None:
         table.named("DOGEUSDT")
     with pytest.raises(ValueError, match="symbol 'DOGE/USDT' is not listed here"):
         table.market("DOGE/USDT")
-    with pytest.raises(ValueError, match="native id 'DOGE_USDT' is not listed here"):
-        table.native("DOGE_USDT")
 
 
 def test_markets_that_share_an_id_or_a_symbol_are_left_out_and_named_and_the_rest_works() -> None:

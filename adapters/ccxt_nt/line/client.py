@@ -236,11 +236,6 @@ class Line(Switchboard):
             samples.append(Sample(sent_ms=sent, told_ms=told, heard_ms=self._wall_ms()))
         return self.venue_clock.take(samples)
 
-    async def clock_offset_ms(self) -> int:
-        """Measure how far the venue's clock is ahead of ours."""
-        await self.look_at_clock()
-        return self.venue_clock.ahead_ms
-
     def signing_secs(self) -> float:
         """Tell how far ahead of ours the time is that websockets sign with."""
         return self.venue_clock.signing_ms / 1_000

@@ -24,7 +24,6 @@ class News:
 
     status: OrderStatus | None = None  # the new status of the whole, if it changed
     missing: Decimal = _ZERO  # filled according to the venue, fills not yet known
-    is_newer: bool = False  # price, quantity or trigger of the row replace the earlier ones
 
 
 class Ledger:
@@ -143,14 +142,13 @@ class Ledger:
         """Take in what the venue says of the order, and tell what that changed."""
         before = self.status
         leg = self._leg(row.venue_order_id)
-        newer = leg.take_row(row)
+        leg.take_row(row)
         if row.fired_id is not None:
             self._leg(row.fired_id)
         after = self.status
         return News(
             status=after if after is not before else None,
             missing=self.missing,
-            is_newer=newer and leg is self.current,
         )
 
     def fire(self, venue_order_id: str, fired_id: str) -> None:

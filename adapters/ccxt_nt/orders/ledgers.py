@@ -18,15 +18,6 @@ class Ledgers:
     def __iter__(self) -> Iterator[Ledger]:
         return iter(self._ours.values())
 
-    def externals(self) -> tuple[Ledger, ...]:
-        """List the orders that somebody else placed, as far as is known."""
-        seen = {id(ledger): ledger for ledger in self._by_venue.values() if ledger.is_external}
-        return tuple(seen.values())
-
-    def by_client(self, client_order_id: str) -> Ledger | None:
-        """Find one of our orders."""
-        return self._ours.get(client_order_id)
-
     def by_venue(self, venue_order_id: str) -> Ledger | None:
         """Find any order by the venue's id."""
         return self._by_venue.get(venue_order_id)

@@ -57,18 +57,16 @@ class Leg:
         self.fills[fill.trade_id] = fill if known is None else max(known, fill, key=_detail)
         return known is None and self.surplus == 0
 
-    def take_row(self, row: OrderRow) -> bool:
-        """Join a row to what is known; True where it is the latest yet."""
+    def take_row(self, row: OrderRow) -> None:
+        """Join a row to what is known."""
         self.status = row.status if self.status is None else max(self.status, row.status, key=rank)
         self.told_filled = max(self.told_filled, _told(row))
         if row.quantity is not None:
             self.largest = max(self.largest or _ZERO, row.quantity)
         self.client_id = row.client_order_id or self.client_id
         self.fire(row.fired_id)
-        newer = self.last is None or _is_newer(row, self.last)
-        if newer:
+        if self.last is None or _is_newer(row, self.last):
             self.last = row
-        return newer
 
     def join(self, other: "Leg") -> None:
         """Take over what another record of the same order knows."""
