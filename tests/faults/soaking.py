@@ -41,8 +41,8 @@ _BOUNDS: Final = (
     *(
         Bound(prefix=prefix, counted=prefix + below, most=_CACHED * len(BASES))
         for prefix, below in (
-            ("CcxtExecutionClient._account_line._exchange.myTrades", ""),
-            ("CcxtExecutionClient._account_line._exchange.orders", ""),
+            ("CcxtExecutionClient._lines.account._exchange.myTrades", ""),
+            ("CcxtExecutionClient._lines.account._exchange.orders", ""),
             ("CcxtDataClient._line._exchange.trades", "[]"),
             ("CcxtDataClient._line._exchange.ohlcvs", "[][]"),
         )

@@ -2,7 +2,6 @@
 
 import os
 from decimal import Decimal
-from functools import partial
 from random import Random
 from typing import Final
 
@@ -15,14 +14,12 @@ from ccxt_nt.conversion import health_data
 from ccxt_nt.errors import VenueError
 from ccxt_nt.execution.account import Wallet
 from ccxt_nt.execution.commands import ExecutionCommands
+from ccxt_nt.execution.lines import Lines
 from ccxt_nt.execution.parts import Parts, Tools
 from ccxt_nt.execution.scribe import Scribe
 from ccxt_nt.execution.start import Reporter
 from ccxt_nt.health import HealthBoard, HealthReport
-from ccxt_nt.line.client import Line, Role
-from ccxt_nt.line.clock import ClockKeeper, VenueClock
 from ccxt_nt.line.connecting import persist
-from ccxt_nt.line.credentials import Credentials
 from ccxt_nt.orders.rounds import Ears
 from ccxt_nt.orders.terms import TermsOffice, refuse_hedged
 from ccxt_nt.providers import CcxtInstrumentProvider
@@ -51,17 +48,12 @@ class CcxtExecutionClient(ExecutionCommands):
     ) -> None:
         settings = config.settings
         row = profile(settings.venue, settings.product, allow_untested=settings.allow_untested)
-        keys = Credentials.from_environment(row, os.environ)
         venue = Venue(settings.venue_name or row.venue)
-        logger = Logger(f"{type(self).__name__}({venue.value})")
-        venue_clock = VenueClock()
-        self._public = Line(
-            row, settings, role=Role.DATA, log=logger.warning, venue_clock=venue_clock
+        self._log = Logger(f"{type(self).__name__}({venue.value})")
+        self._lines = Lines.of(row, settings, environment=os.environ, log=self._log.warning)
+        self._provider = CcxtInstrumentProvider(
+            self._lines.public, venue, settings=settings, now_ns=clock.timestamp_ns
         )
-        provider = CcxtInstrumentProvider(
-            self._public, venue, settings=settings, now_ns=clock.timestamp_ns
-        )
-        is_spot = row.product is Product.SPOT
         super().__init__(
             name=name,
             config=config,
@@ -70,61 +62,51 @@ class CcxtExecutionClient(ExecutionCommands):
             trader_id=trader_id,
             venue=venue,
             account_id=AccountId(settings.account_id or f"{venue.value}-001"),
-            account_type=AccountType.CASH if is_spot else AccountType.MARGIN,
+            account_type=AccountType.CASH if row.product is Product.SPOT else AccountType.MARGIN,
             oms_type=OmsType.NETTING,
-            instrument_provider=provider,
+            instrument_provider=self._provider,
         )
-        self._log = logger
         self._settings = settings
         self._failures = config.failures
         self._venue = venue
-        self._provider = provider
-        private = partial(
-            Line,
-            row,
-            settings,
-            credentials=keys,
-            log=logger.warning,
-            venue_clock=venue_clock,
-        )
-        self._account_line = private(role=Role.ACCOUNT)
-        self._orders_line = private(role=Role.ORDERS)
-        self._keeper = ClockKeeper(venue_clock, self._public.look_at_clock, note=logger.warning)
         self.board = HealthBoard()
-        self._wallet = Wallet(note=logger.warning)
+        self._wallet = Wallet(note=self._log.warning)
         self._apart: dict[str, int] = {}  # looks in a row that saw another position than we
-        self._tools = Tools(
-            rng=Random(settings.seed),  # noqa: S311 - jitter, not secrets
-            note=logger.warning,
-            clock=venue_clock,
-            scribe=Scribe(self, instrument=provider.instrument, note=logger.warning),
-            board=self.board,
-            ears=Ears(
-                on_balances=self._take_balances,
-                on_positions=self._take_positions,
-                note=logger.warning,
-            ),
-        )
+        self._tools = self._make_tools()
+        lines = self._lines
         self._parts = Parts(
-            self._account_line, self._orders_line, self._tools, settle_secs=settings.settle_secs
+            lines.account, lines.orders, self._tools, settle_secs=settings.settle_secs
         )
-        self._reporter = Reporter(
+        self._reporter = self._make_reporter()
+
+    def _make_tools(self) -> Tools:
+        note = self._log.warning
+        ears = Ears(on_balances=self._take_balances, on_positions=self._take_positions, note=note)
+        return Tools(
+            rng=Random(self._settings.seed),  # noqa: S311 - jitter, not secrets
+            note=note,
+            clock=self._lines.clock,
+            scribe=Scribe(self, instrument=self._provider.instrument, note=note),
+            board=self.board,
+            ears=ears,
+        )
+
+    def _make_reporter(self) -> Reporter:
+        return Reporter(
             self,
-            venue,
+            self._venue,
             cases=self._parts.cases,
             inquiry=self._parts.inquiry,
-            provider=provider,
+            provider=self._provider,
             now_ms=self._tools.now_ms,
-            note=logger.warning,
-            all_symbols=settings.instruments is not None,
+            note=self._log.warning,
+            all_symbols=self._settings.instruments is not None,
         )
 
     # ---- life ----
 
     async def _connect(self) -> None:
-        for line in (self._public, self._account_line, self._orders_line):
-            line.on_lost = self._keeper.hurry
-            await line.open()
+        await self._lines.open()
         self.board.listen(self._publish)
         await persist(
             self._load,
@@ -133,16 +115,13 @@ class CcxtExecutionClient(ExecutionCommands):
             note=self._tools.note,
             failures=self._failures,
         )
-        self._keeper.start()
+        self._lines.keeper.start()
         self._open_doors(_DOORS_SECS)
 
     async def _load(self) -> None:
         """Take markets and clock from a line without keys."""
         await self._provider.load_all_async()
-        await self._account_line.adopt(self._public)
-        await self._orders_line.adopt(self._public)
-        await self._public.look_at_clock()
-        await self._account_line.know_user()
+        await self._lines.share()
         await self._parts.inquiry.balances()  # wrong keys are told before a stream needs them
         for instrument in self._provider.list_all():
             self._handle_instrument(instrument)
@@ -150,8 +129,9 @@ class CcxtExecutionClient(ExecutionCommands):
     async def _begin(self) -> None:
         """Put the terms into force, then watch the account and see it whole."""
         row, settings = self._parts.desk.profile, self._settings
-        symbols_of = self._public.symbols
-        office = TermsOffice(self._orders_line, row, settings, symbols_of, note=self._tools.note)
+        lines = self._lines
+        names = lines.public.symbols
+        office = TermsOffice(lines.orders, row, settings, names, note=self._tools.note)
         terms = await office.begin()
         self._settle = office.settle
         symbols = self._provider.symbols if settings.instruments is not None else ()
@@ -162,10 +142,9 @@ class CcxtExecutionClient(ExecutionCommands):
             raise
 
     async def _disconnect(self) -> None:
-        await self._keeper.stop()
+        await self._lines.keeper.stop()
         await self._parts.stop(patience_secs=_STOP_SECS)
-        for line in (self._orders_line, self._account_line, self._public):
-            await line.close()
+        await self._lines.close()
 
     def _publish(self, report: HealthReport) -> None:
         now_ns = self.clock.timestamp_ns()
