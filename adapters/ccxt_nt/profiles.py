@@ -47,6 +47,7 @@ class StopStyle:
     rising: Mapping[str, object]
     keeps_id: bool = False  # the fired order keeps the trigger order's id
     keeps_client_id: bool = False  # the fired order keeps the client order id
+    names_fired: bool = False  # the fired order's client id is the trigger order's id
     by_client_id: bool = False  # the venue can be asked for a trigger order by client id
     amend: Amend = Amend.REPLACE
     # `query_params` lists the waiting ones; asking for one and cancelling one differ at some venues

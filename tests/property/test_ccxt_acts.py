@@ -252,6 +252,7 @@ def _profile(amend: Amend, *, keeps_names: bool) -> Profile:
         cancel_params={},
         by_client_id=True,
         keeps_client_id=keeps_names,
+        names_fired=not keeps_names,
         history_method=None,
     )
     return replace(

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccxt_nt.errors import Unknown
+from ccxt_nt.errors import Missing, Unknown
 from ccxt_nt.line.paging import counted, whole, windows
 from ccxt_nt.orders.inquiry import Inquiry, OrderKey
 from ccxt_nt.parsing import Unreadable, placed_id
-from ccxt_nt.values import Product
+from ccxt_nt.values import OrderStatus, Product
 from ccxt_nt.venues import profile
 from tests.unit.ccxt_desk_fakes import SYMBOL, ScriptedLine
 
@@ -130,6 +130,27 @@ def test_the_order_that_was_asked_for_is_found() -> None:
     for venue_order_id in ("v1", None):
         key = OrderKey(symbol=SYMBOL, client_id="c1", venue_order_id=venue_order_id)
         assert asyncio.run(inquiry.find(key)).venue_order_id == "v1"
+
+
+def test_what_a_stop_became_is_asked_for_by_the_stops_id_where_it_is_named_by_that() -> None:
+    fired = bitget_order(id="v2", clientOid="v1")
+    executed = bitget_order()
+    executed["triggerPrice"] = "48000"
+    executed["info"] |= {"planType": "normal_plan", "planStatus": "executed", "state": "executed"}
+    line = ScriptedLine(
+        {
+            "fetch_open_orders": [[], []],
+            "fetch_canceled_and_closed_orders": [[executed], [executed]],
+            "fetch_order": [fired, Missing("no such order")],
+        }
+    )
+    inquiry = Inquiry(profile("BITGET", Product.SPOT), line, now_ms=lambda: NOW_MS)
+    key = OrderKey(symbol=SYMBOL, client_id="c1", venue_order_id="v1", waiting=True)
+    found = asyncio.run(inquiry.find(key))
+    assert (found.venue_order_id, found.fired_from) == ("v2", "v1")
+    assert line.sent("fetch_order")[0].args[2] == {"clientOrderId": "v1"}
+    unknown = asyncio.run(inquiry.find(key))
+    assert (unknown.venue_order_id, unknown.status) == ("v1", OrderStatus.TRIGGERED)
 
 
 @pytest.mark.parametrize("told", ["null", "None", "0", "undefined", "a b", ""])

@@ -82,19 +82,21 @@ class Inquiry:
         try:
             waiting = await self._find_waiting(key, stops)
         except (Missing, Closed):
-            if not stops.keeps_client_id or key.client_id is None:
+            name = _fired_name(stops, key.venue_order_id, key.client_id)
+            if name is None:
                 raise
-            return await self._find_fired(key, key.client_id)
+            return await self._find_fired(key, name)
+        name = _fired_name(stops, waiting.venue_order_id, waiting.client_order_id)
         is_unlinked = waiting.status is OrderStatus.TRIGGERED and waiting.fired_id is None
-        if not is_unlinked or not stops.keeps_client_id or waiting.client_order_id is None:
+        if name is None or not is_unlinked:
             return waiting
         try:
-            return await self._find_fired(key, waiting.client_order_id)
+            return await self._find_fired(key, name)
         except (Missing, Closed):
             return waiting
 
     async def _find_fired(self, key: OrderKey, client_id: str) -> OrderRow:
-        """Ask for what a trigger order became, where that has its client id."""
+        """Ask for what a trigger order became by the client id that it has then."""
         fired = OrderKey(symbol=key.symbol, client_id=client_id, venue_order_id=None)
         row = await self._fetch(fired, {})
         is_other = row.venue_order_id != key.venue_order_id
@@ -256,6 +258,13 @@ def waiting_style(key: OrderKey, profile: Profile) -> StopStyle | None:
     if profile.stops is None:
         raise Unsupported(f"{profile.key} has no trigger orders")
     return profile.stops
+
+
+def _fired_name(stops: StopStyle, venue_order_id: str | None, client_id: str | None) -> str | None:
+    """Tell the client id of what a trigger order becomes; None where it has one of its own."""
+    if stops.names_fired:
+        return venue_order_id
+    return client_id if stops.keeps_client_id else None
 
 
 def instead_of_id(key: OrderKey, params: dict[str, object], profile: Profile) -> str:

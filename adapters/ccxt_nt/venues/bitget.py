@@ -97,6 +97,7 @@ BITGET_SPOT: Final = Profile(
         falling={},
         rising={},
         direction_implied=True,
+        names_fired=True,
         amend=Amend.ATOMIC,
         fetch_params=None,
         cancel_params={"trigger": True},
