@@ -245,12 +245,11 @@ def test_an_order_held_to_be_over_that_is_listed_again_and_again_is_ended_and_to
         desk.cases.compare(order(), asked=desk.clock.now)
     assert desk.ghosts == []
     desk.cases.compare(order(), asked=desk.clock.now)
-    assert desk.ghosts == [(case, None)]
-    desk.later(1.0)
-    assert [row.venue_order_id for row in desk.announced] == ["v1"]
+    assert desk.ghosts == [(case, "v1")]
+    assert not case.is_gone
 
 
-def test_what_rises_from_the_dead_is_told_without_the_fills_of_the_dead() -> None:
+def test_what_fills_though_it_was_held_to_be_over_is_told_of_the_order_that_it_is() -> None:
     desk = Counter()
     case = desk.submit(quantity=Decimal(5))
     row = order(quantity=Decimal(5), filled=Decimal(2))
@@ -261,13 +260,84 @@ def test_what_rises_from_the_dead_is_told_without_the_fills_of_the_dead() -> Non
     for _ in range(3):
         desk.cases.take_order(row)
         desk.cases.compare(row, asked=desk.clock.now)
-    desk.later(1.0)
-    assert [told.quantity for told in desk.announced] == [3]
-    desk.cases.registered("v1", "v1")
     desk.cases.take_fill(fill("t2", quantity=Decimal(3)))
-    told = [saying.fill.trade_id for _, saying in desk.said if isinstance(saying, Filled)]
-    assert told == ["t1", "t2"]
-    assert case.told.closed
+    assert desk.sayings() == [Accepted, Filled, Canceled, Filled]  # the engine takes it
+    assert desk.announced == []
+
+
+def test_an_order_of_others_that_turns_up_again_is_left_alone() -> None:
+    desk = Counter()
+    case = desk.cases.take_order(order(venue_order_id="x1", client_order_id=None))
+    desk.later(5.0)
+    desk.cases.registered("x1", "x1")
+    case.is_sure = True
+    desk.cases.gone(case)
+    row = order(venue_order_id="x1", client_order_id=None)
+    for _ in range(4):
+        desk.cases.compare(row, asked=desk.clock.now)
+    assert desk.ghosts == []
+    assert not case.is_gone
+
+
+def test_a_fill_that_the_engine_would_not_hear_is_told_of_the_risen_order() -> None:
+    desk = Counter()
+    case = desk.submit()
+    desk.cases.say(case, Rejected(reason="the venue never had it"))
+    desk.cases.take_fill(fill())
+    desk.cases.take_order(order(filled=fill().quantity))
+    desk.later(5.0)
+    desk.cases.registered("v1", "v1")
+    assert [saying for name, saying in desk.said if isinstance(saying, Filled)] == [
+        Filled(fill=fill())
+    ]
+
+
+def test_all_fills_of_an_order_that_nobody_can_name_are_told_once() -> None:
+    desk = Counter()
+    for trade_id in ("l1", "l2"):
+        desk.cases.take_fill(fill(trade_id, venue_order_id="liq", client_order_id=None))
+    assert list(desk.cases.orphans) == ["liq"]
+    told = desk.cases.orphaned("liq")
+    assert [each.venue_order_id for each in told] == ["liq", "liq-l2"]
+    desk.cases.take_fill(fill("l1", venue_order_id="liq", client_order_id=None))
+    assert not desk.cases.orphans
+    desk.cases.take_fill(fill("l3", venue_order_id="liq", client_order_id=None))
+    assert [each.venue_order_id for each in desk.cases.orphaned("liq")] == ["liq-l3"]
+
+
+def test_what_was_told_under_another_name_is_not_told_again() -> None:
+    desk = Counter()
+    case = desk.submit(**STOP_TERMS)
+    desk.cases.placed(case, "v1")
+    fired = order(venue_order_id="v2", client_order_id=None, quantity=Decimal(1), filled=Decimal(1))
+    desk.cases.take_order(fired)
+    desk.cases.take_fill(fill(venue_order_id="v2", client_order_id=None, quantity=Decimal(1)))
+    desk.later(9.0)
+    desk.cases.registered("v2", "v2")
+    desk.cases.take_order(
+        order(status=OrderStatus.TRIGGERED, fired_id="v2", updated_ns=9, **STOP_TERMS)
+    )
+    told = [name for name, saying in desk.said if isinstance(saying, Filled)]
+    assert told == ["v2"]
+
+
+def test_orders_of_others_that_are_over_are_forgotten_too() -> None:
+    desk = Counter()
+    for number in range(2_100):
+        name = f"x{number}"
+        done = order(
+            venue_order_id=name,
+            client_order_id=None,
+            status=OrderStatus.CANCELED,
+            filled=Decimal(0),
+        )
+        desk.cases.take_order(replace(done, status=OrderStatus.OPEN))
+        desk.later(1.0)
+        desk.cases.registered(name, name)
+        desk.cases.take_order(replace(done, updated_ns=9_000_000_000))
+    assert len(desk.cases.symbols) == 1
+    assert desk.cases.find("x0") is None
+    assert desk.cases.find("x2099") is not None
 
 
 def test_a_replaced_order_that_is_listed_again_and_again_is_ended() -> None:

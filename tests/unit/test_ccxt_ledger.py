@@ -211,9 +211,9 @@ def test_an_acknowledgement_links_what_names_no_client() -> None:
 
 
 def test_what_is_over_can_be_forgotten() -> None:
-    book, _ = book_of_ours()
+    book, ledger = book_of_ours()
     book.absorb_order(row("V1"))
-    book.forget(_OURS)
+    book.forget(ledger)
     assert list(book) == []
     assert book.by_venue("V1") is None
 

@@ -15,6 +15,7 @@ _LATEST_SECS: Final = 30.0
 _SHORTEST_MS: Final = 500  # between two looks that can tell a pace
 _FASTEST: Final = 100  # more than that is no pace: a clock was set
 _MOVED_MS: Final = 500  # from which on a refused time of the venue's is explained by its clock
+_BELIEVED: Final = 4  # a pace is, for so many times the wait: then somebody should have answered
 _TICK_MS: Final = 2  # clocks are told in whole milliseconds: so much two looks may differ by that
 
 
@@ -129,7 +130,10 @@ class VenueClock:
 
     def _foreseen(self, at_ms: float) -> float:
         base = self._base
-        return 0.0 if base is None else base.ahead_ms + (self._pace - 1) * (at_ms - base.at_ms)
+        if base is None:
+            return 0.0
+        passed_ms = min(at_ms - base.at_ms, _BELIEVED * self._wait_secs * 1_000)
+        return base.ahead_ms + (self._pace - 1) * passed_ms
 
 
 def _pace(before: Sample, now: Sample) -> float:

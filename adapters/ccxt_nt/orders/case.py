@@ -9,6 +9,8 @@ from ccxt_nt.orders.ledger import Ledger, Leg
 from ccxt_nt.orders.story import Facts, Told
 from ccxt_nt.values import FillRow, OrderRow, OrderStatus, Ticket
 
+_LAG_SECS = 2.0  # one part of a venue may know so much later what another one told
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
@@ -54,6 +56,7 @@ class Case:
     over_at: float | None = None  # when it was first seen to be over
     generation: int = 0  # how often it was replaced at the venue
     names: dict[str, str] = field(default_factory=dict)  # client ids of replaced orders, by id
+    aliases: list[str] = field(default_factory=list)  # client ids of its replacements
     replacements: set[str] = field(default_factory=set)  # ids of trigger orders sent for others
     namesakes: set[str] = field(default_factory=set)  # ids of others' orders of the same name
     awaited: Awaited | None = None  # a replacement that the venue may have by now
@@ -190,10 +193,11 @@ def readiness(case: Case, can_reduce: Callable[[Case, FillRow], bool]) -> Callab
 
 
 def may_be_of(trigger: Case, stranger: Case) -> bool:
-    """Say whether an unknown order may be what a trigger order became since it was asked."""
+    """Say whether an unknown order may be what a trigger order became since it was asked well."""
     mine, other = trigger.ticket, stranger.ticket
     alike = (mine.symbol, mine.side, mine.quantity) == (other.symbol, other.side, other.quantity)
-    return trigger is not stranger and alike and trigger.asked_at <= stranger.opened
+    was_asked = trigger.asked_at > stranger.opened + _LAG_SECS
+    return trigger is not stranger and alike and not was_asked
 
 
 def waits(case: Case, leg: Leg | None) -> bool:
@@ -249,13 +253,9 @@ def ticket_of(row: OrderRow) -> Ticket:
 
 
 def with_quantity(case: Case, row: OrderRow) -> OrderRow | None:
-    """Show an order with the quantity that the engine is to know of it.
-
-    One by cost has none before its end, None until then; of one that rose from the dead it is what
-    the dead one left.
-    """
+    """Show an order with its quantity; one by cost has none before its end, None until then."""
     if row.quantity is not None:
-        return replace(row, quantity=case.told.quantity) if case.told.fills else row
+        return row
     filled = case.ledger.filled
     if not case.is_over or case.ledger.missing or not filled:
         return None

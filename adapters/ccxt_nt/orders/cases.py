@@ -57,8 +57,6 @@ class Cases(Doubts):
         self._check = check  # raises ValueError for what the engine can never be told
         self.news = 0  # counts whatever changed anything
         self.doors_open = False  # whether orders of others may be announced
-        self.past: set[str] = set()  # trade ids that the engine knows as balances and positions
-        self.orphans: dict[str, FillRow] = {}  # a fill of each order that no row is known of
         self._say = say
         self._announce = announce
         self._on_ghost = on_ghost
@@ -128,7 +126,7 @@ class Cases(Doubts):
             if is_new and not case.is_announced and case.is_external:
                 self._live[id(ledger)] = case  # it may have been held to be none of our business
             self._advance(case)
-        elif fill.trade_id not in self.past:
+        elif is_new and fill.trade_id not in self.past:
             self.orphans[fill.venue_order_id] = fill  # an order that nobody told us of: ask
             self._on_want()
 
@@ -206,21 +204,20 @@ class Cases(Doubts):
     def _sight(self, case: Case, row: OrderRow) -> None:
         """Note that the venue lists an order, or a leg of one, that was held to be over.
 
-        One listing may be old; what several show is there, and may fill without being looked after.
+        One listing may be old; what several show is there, and may fill: ours is ended, and what
+        it fills until then is told of the order that it is.
         """
         case.sightings += 1
         if case.sightings < _SIGHTINGS:
             return
-        case.sightings = 0
-        if not case.is_gone:
-            self._note(f"{row.venue_order_id}: is not needed any more; cancelling")
-            self._on_ghost(case, row.venue_order_id)
-            return
-        case.is_gone, case.over_at = False, None
-        if case.told.closed:
-            self._rise(case)
+        case.sightings, case.is_gone, case.is_sure, case.over_at = 0, False, False, None
+        self._live[id(case.ledger)] = case
+        if case.is_external:
+            self._note(f"{row.venue_order_id}: was held to be over, and is there")
         else:
-            self._advance(case)
+            self._note(f"{row.venue_order_id}: was held to be over, and is there; cancelling")
+            self._on_ghost(case, row.venue_order_id)
+        self._advance(case)
 
     def checked(self, cases: tuple[Case, ...]) -> None:
         """Note that all fills were asked for after these orders were over."""
@@ -237,6 +234,8 @@ class Cases(Doubts):
     def say(self, case: Case, saying: Saying) -> None:
         """Say something to the engine and remember it."""
         self._say(case, saying)  # first: what could not be said is due again
+        if case.is_buried and not isinstance(saying, Rejected):
+            return  # the engine did not hear of it: it is told when the order rises
         case.told.hear(saying)
         if isinstance(saying, Rejected) and not case.ledger.legs:
             case.is_buried = True
@@ -306,6 +305,7 @@ class Cases(Doubts):
             event.set()
         if case.is_over and case.over_at is None:
             case.over_at = self._secs()
+        self._inherit(case)
         if case.is_buried and (case.ledger.fills or case.ledger.status in _ALIVE):
             self._rise(case)
         if not case.is_registered:
@@ -390,9 +390,8 @@ class Cases(Doubts):
         self._live[id(case.ledger)] = case
         case.is_external, case.is_registered, case.is_announced = True, False, False
         case.client_order_id = venue_order_id
-        left = case.told.quantity - case.told.filled  # what filled was told of the dead order
         case.told = replace(
-            case.told, venue_order_id=None, closed=False, quantity=left, filled=Decimal(0)
+            case.told, venue_order_id=None, closed=False, fills=set(), filled=Decimal(0)
         )
-        self._note(f"{venue_order_id}: an order that was held to be over is there; cancelling")
+        self._note(f"{venue_order_id}: an order that was held to be refused is there; cancelling")
         self._on_ghost(case, None)

@@ -1,13 +1,27 @@
 """What is not known of orders yet, and so must be asked: read from the roster, never acted on."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+from ccxt_nt.ids import Codec
 from ccxt_nt.orders.case import Case, is_sure, may_be_of
 from ccxt_nt.orders.roster import Roster
+from ccxt_nt.profiles import Profile
+from ccxt_nt.values import FillRow
 
 _PATIENT_SECS = 0.5  # an order nobody knows may still turn out to be one we just sent
 
 
 class Doubts(Roster):
     """The roster, and what its orders leave open."""
+
+    def __init__(
+        self, profile: Profile, codec: Codec, *, rng: Random, secs: Callable[[], float]
+    ) -> None:
+        super().__init__(profile, codec, rng=rng, secs=secs)
+        self.past: set[str] = set()  # trade ids that the engine knows as balances and positions
+        self.orphans: dict[str, FillRow] = {}  # a fill of each order that no row is known of
 
     @property
     def suspects(self) -> tuple[Case, ...]:
@@ -27,6 +41,20 @@ class Doubts(Roster):
                 and any(may_be_of(case, other) for other in strangers)
             )
         )
+
+    def orphaned(self, venue_order_id: str) -> tuple[FillRow, ...]:
+        """Give up on an order that the venue cannot name; lists its fills that are not told yet.
+
+        Each is told as an order of its own: the first has the order's id.
+        """
+        self.orphans.pop(venue_order_id, None)
+        ledger = self._ledgers.by_venue(venue_order_id)
+        fills = () if ledger is None else ledger.fills
+        untold = [fill for fill in fills if fill.trade_id not in self.past]
+        named = 1 if len(untold) == len(fills) else 0
+        self.past |= {fill.trade_id for fill in untold}
+        alone = (replace(f, venue_order_id=f"{f.venue_order_id}-{f.trade_id}") for f in untold)
+        return (*untold[:named], *tuple(alone)[named:])
 
     def asked(self, case: Case) -> None:
         """Note that a trigger order was just asked for."""

@@ -56,12 +56,27 @@ class Fetcher:
                 except Exception as e:  # for a reason of ours: the next look may not meet it again
                     self._note(f"a look for fills failed: {type(e).__name__}: {e}")
                 if self._is_wanting:
-                    await asyncio.sleep(self._backoff.next_secs())
+                    await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait before the next look; what was not wanted before is asked for soon."""
+        clock, wants = asyncio.get_running_loop(), self._wants
+        until = clock.time() + self._backoff.next_secs()
+        while (left := until - clock.time()) > 0:
+            await asyncio.sleep(min(left, _GRACE_SECS))
+            if self._wants - wants:
+                self._backoff.reset()
+                return
+
+    @property
+    def _wants(self) -> frozenset[str]:
+        cases = self._cases
+        suspects = (case.client_order_id for case in cases.suspects)
+        return frozenset((*cases.wanted, *cases.orphans, *suspects))
 
     @property
     def _is_wanting(self) -> bool:
-        cases = self._cases
-        return bool(cases.wanted or cases.orphans or cases.suspects)
+        return bool(self._wants)
 
     async def fetch(self) -> None:
         """Ask once for all that is wanted now; what failed first is raised when all was asked."""
@@ -105,5 +120,5 @@ class Fetcher:
             looks = self._looks[venue_order_id] = self._looks.get(venue_order_id, 0) + 1
             if looks >= _ORPHAN_LOOKS:
                 del self._looks[venue_order_id]
-                self._cases.orphans.pop(venue_order_id, None)
-                self._on_orphan(fill)
+                for each in self._cases.orphaned(venue_order_id):
+                    self._on_orphan(each)

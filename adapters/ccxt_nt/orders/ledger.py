@@ -29,11 +29,15 @@ class News:
 class Ledger:
     """One order of ours, or one that somebody else placed (`client_order_id` is None)."""
 
-    __slots__ = ("client_order_id", "legs")
+    __slots__ = ("_current", "_is_known", "_plain", "absorbed", "client_order_id", "legs")
 
     def __init__(self, client_order_id: str | None = None) -> None:
         self.client_order_id = client_order_id
         self.legs: dict[str, Leg] = {}
+        self.absorbed: list[Ledger] = []  # those that turned out to be of this order
+        self._is_known = False  # whether what follows was read from the legs as they are
+        self._current: Leg | None = None
+        self._plain: dict[str, Leg] = {}  # orders that wait for no trigger, by client id
 
     @property
     def is_external(self) -> bool:
@@ -43,7 +47,17 @@ class Ledger:
     @property
     def current(self) -> Leg | None:
         """Find the leg that is in force: one that lives, else the one that filled."""
-        return max(self.legs.values(), key=self._weight, default=None)
+        self._read()
+        return self._current
+
+    def _read(self) -> None:
+        """Read the legs once after each change: an order may have been replaced very often."""
+        if self._is_known:
+            return
+        self._is_known = True
+        legs = self.legs.values()
+        self._plain = {leg.client_id: leg for leg in legs if leg.client_id and _is_plain(leg)}
+        self._current = max(legs, key=self._weight, default=None)
 
     def _weight(self, leg: Leg) -> tuple[int, bool, int, str]:
         """Weigh what a leg says of the whole; equals are weighed by what is known, and age."""
@@ -65,20 +79,23 @@ class Ledger:
         """Find what a trigger order became: the venue named it, or it has the same client id."""
         if leg.fired_id in self.legs:
             return self.legs[str(leg.fired_id)]
-        return next((each for each in self.legs.values() if _is_fired(leg, each)), None)
+        if leg.last is None or not leg.last.kind.is_trigger or leg.client_id is None:
+            return None
+        self._read()
+        return self._plain.get(leg.client_id)
 
     def is_unlinked(self, leg: Leg) -> bool:
         """Say whether a leg fired and nothing here can be what it became: that must be asked."""
         if leg.status is not OrderStatus.TRIGGERED or self.became(leg) is not None:
             return False
-        return not any(self._may_be_fired(each) for each in self.legs.values())
+        legs = self.legs.values()
+        explained = {each.fired_id for each in legs} | {each.replaced_by for each in legs}
+        return not any(self._may_be_fired(each, explained) for each in legs)
 
-    def _may_be_fired(self, leg: Leg) -> bool:
+    def _may_be_fired(self, leg: Leg, explained: set[str | None]) -> bool:
         """Say whether a leg came from nowhere: not as a trigger order, nor in another's stead."""
         if leg.status is OrderStatus.TRIGGERED or (leg.last and leg.last.kind.is_trigger):
             return False
-        legs = self.legs.values()
-        explained = {each.fired_id for each in legs} | {each.replaced_by for each in legs}
         return leg.replaced_by not in self.legs and leg.venue_order_id not in explained
 
     @property
@@ -171,18 +188,17 @@ class Ledger:
 
     def join(self, other: "Ledger") -> None:
         """Take over everything that another ledger of the same order knows."""
+        self.absorbed.append(other)
         for leg in other.legs.values():
             self._leg(leg.venue_order_id).join(leg)
 
     def _leg(self, venue_order_id: str) -> Leg:
+        """Find or begin a leg, to be changed."""
+        self._is_known = False
         if venue_order_id not in self.legs:
             self.legs[venue_order_id] = Leg(venue_order_id=venue_order_id)
         return self.legs[venue_order_id]
 
 
-def _is_fired(trigger: Leg, other: Leg) -> bool:
-    """Say whether an order has the client id of a trigger order, and waits for nothing."""
-    if trigger.last is None or other.last is None or trigger is other:
-        return False
-    has_same_name = trigger.client_id is not None and trigger.client_id == other.client_id
-    return has_same_name and trigger.last.kind.is_trigger and not other.last.kind.is_trigger
+def _is_plain(leg: Leg) -> bool:
+    return leg.last is not None and not leg.last.kind.is_trigger

@@ -79,12 +79,15 @@ class Ledgers:
             self._ours.pop(ledger.client_order_id, None)
             ledger.client_order_id = None
 
-    def forget(self, client_order_id: str) -> None:
-        """Drop an order of ours that is over."""
-        ledger = self._ours.pop(client_order_id, None)
-        for venue_order_id in [] if ledger is None else list(ledger.legs):
-            self._by_venue.pop(venue_order_id, None)
-        self._named.pop(client_order_id, None)
+    def forget(self, ledger: Ledger) -> None:
+        """Drop an order that is over."""
+        for venue_order_id in ledger.legs:
+            if self._by_venue.get(venue_order_id) is ledger:
+                del self._by_venue[venue_order_id]
+        name = ledger.client_order_id
+        if name is not None and self._ours.get(name) is ledger:
+            del self._ours[name]
+            self._named.pop(name, None)
 
     def _find(self, venue_order_id: str, venue_client_id: str | None) -> Ledger:
         """Find or open the ledger of a venue's order, joining what turns out to be one order."""

@@ -8,12 +8,14 @@ from ccxt_nt.errors import Missing, VenueError
 from ccxt_nt.orders.case import Awaited, Case
 from ccxt_nt.orders.desk import Change
 from ccxt_nt.orders.inquiry import OrderKey
+from ccxt_nt.orders.legs import Leg
 from ccxt_nt.orders.office import REFUSALS, Office
 from ccxt_nt.orders.resolver import Found, Traded
 from ccxt_nt.orders.story import ChangeRefused
 from ccxt_nt.values import OrderKind, OrderRow, OrderStatus, Ticket
 
 _ENDED = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
+_GONE = (*_ENDED, OrderStatus.REJECTED)
 
 type End = Callable[[Case, str | None], Awaitable[str | None]]
 
@@ -47,6 +49,10 @@ class Replacing:
         try:
             new_id = await self._put(case, ticket, old_id, total=change.quantity)
             if new_id is None:
+                return
+            if case.ledger.legs[new_id].status in _GONE:
+                case.ledger.revert(old_id)
+                self._refuse(case, "the new stop did not stay; the old one does")
                 return
             await self._end(case, old_id)
             old = case.ledger.legs[old_id]
@@ -88,10 +94,14 @@ class Replacing:
         for leg in list(case.ledger.legs.values()):
             if leg.status is None or case.ledger.is_unlinked(leg):
                 await self._ask(case, leg.venue_order_id)
-        legs = case.ledger.legs.values()
-        alive = [leg for leg in legs if leg.status is OrderStatus.OPEN]
+        ledger, legs = case.ledger, case.ledger.legs.values()
+        alive = [
+            leg
+            for leg in legs
+            if leg.status is OrderStatus.OPEN and leg.replaced_by not in ledger.legs
+        ]
         kept = 0 if any(leg.status is OrderStatus.FILLED for leg in legs) else 1
-        for leg in sorted(alive, key=lambda leg: leg.venue_order_id)[kept:]:
+        for leg in sorted(alive, key=_worth)[kept:]:
             await self._end(case, leg.venue_order_id)
 
     # ---- others: cancel first, then place what is left ----
@@ -139,7 +149,7 @@ class Replacing:
             waits=ticket.kind.is_trigger,
         )
         try:
-            new_id = await self._place(case, ticket)
+            new_id = await self._place(case, ticket, old_id)
             if new_id == old_id:
                 self._refuse(case, "the venue took the new order for the old one; that one stays")
                 return None
@@ -149,14 +159,14 @@ class Replacing:
         finally:
             case.awaited = None
 
-    async def _place(self, case: Case, ticket: Ticket) -> str | None:
+    async def _place(self, case: Case, ticket: Ticket, old_id: str) -> str | None:
         """Send the new order once; None, told to the engine, if it definitely is not there."""
         office = self._office
         try:
             return await office.desk.place(ticket)
         except REFUSALS as e:
             if case.awaited is None:  # a stream told of it: the refusal was of something else
-                return case.ledger.venue_order_id
+                return case.ledger.legs[old_id].replaced_by
             self._refuse(case, str(e))
             return None
         except VenueError as e:
@@ -172,8 +182,8 @@ class Replacing:
                 return row.venue_order_id
             case Traded(fills=fills):
                 return fills[0].venue_order_id
-            case None:
-                return case.ledger.venue_order_id  # a stream told of it meanwhile
+            case None:  # a stream told of it meanwhile
+                return case.ledger.legs[old_id].replaced_by
             case _:
                 self._refuse(case, "the venue never had the new order")
                 return None
@@ -201,3 +211,8 @@ class Replacing:
 
     def _refuse(self, case: Case, reason: str) -> None:
         self._cases.say(case, ChangeRefused(reason=reason))
+
+
+def _worth(leg: Leg) -> tuple[bool, str]:
+    """Sort what went out already before what waits for its trigger."""
+    return leg.last is not None and leg.last.kind.is_trigger, leg.venue_order_id

@@ -78,6 +78,7 @@ class Roster:
         except ValueError:  # too long for the venue: a name that only this process can read
             text = self._codec.encode(str(UUID(int=self._rng.getrandbits(128), version=4)))
         self.aliases[text] = case.client_order_id
+        case.aliases.append(text)
         return text
 
     def _ids_but(self, case: Case) -> frozenset[str]:
@@ -139,6 +140,14 @@ class Roster:
         self._enter(case)
         return case
 
+    def _inherit(self, case: Case) -> None:
+        """Take over what the engine heard under the names of orders that turned out to be this."""
+        for ledger in case.ledger.absorbed:
+            other = self._cases.get(id(ledger))
+            if other is not None and other is not case and other.is_announced:
+                case.told.fills |= other.told.fills
+        case.ledger.absorbed.clear()
+
     def _leave(self, case: Case) -> None:
         """Set an order aside that is told to its end; of very many the oldest are forgotten."""
         if self._live.pop(id(case.ledger), None) is None:
@@ -146,11 +155,16 @@ class Roster:
         self._done.append(case)
         while len(self._done) > ORDERS_KEPT:
             oldest = self._done.popleft()
-            if id(oldest.ledger) in self._live or oldest.is_external:
-                continue
-            self._cases.pop(id(oldest.ledger), None)
-            self._by_id.pop(oldest.client_order_id, None)
-            self._ledgers.forget(oldest.client_order_id)
+            if id(oldest.ledger) not in self._live:
+                self._forget(oldest)
+
+    def _forget(self, case: Case) -> None:
+        self._cases.pop(id(case.ledger), None)
+        if self._by_id.get(case.client_order_id) is case:
+            del self._by_id[case.client_order_id]
+        for text in case.aliases:
+            self.aliases.pop(text, None)
+        self._ledgers.forget(case.ledger)
 
     def _generation(self, row: OrderRow) -> int:
         decoded = None if row.client_order_id is None else self._codec.decode(row.client_order_id)

@@ -16,6 +16,7 @@ from ccxt_nt.orders.reconcile import Known, Picture, look
 from ccxt_nt.values import BalanceRow, Health, OrderRow, PositionRow
 
 _OVERLAP_MS = 60_000  # fills are asked for again so far back
+_LONGEST_MS = 3_600_000  # and of an idle symbol no further, or the question grows for ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,8 @@ class Rounds:
                 (f.ts_event // 1_000_000 for f in picture.fills if f.symbol == symbol),
                 default=began_ms,
             )
-            self._since_ms[symbol] = min(last_ms, began_ms) - _OVERLAP_MS
+            since_ms = max(min(last_ms, began_ms), began_ms - _LONGEST_MS)
+            self._since_ms[symbol] = since_ms - _OVERLAP_MS
         self._follow_positions(picture)
         self._ears.on_balances(picture.balances)
         self._ears.on_positions(picture.positions)

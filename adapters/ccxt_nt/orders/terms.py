@@ -59,7 +59,7 @@ class TermsOffice:
         self._named = {symbols.symbol(name) for name in settings.instruments or ()}
         self._modes: dict[str, str] = {}  # by symbol, sent with orders where the venue wants it
         self._settled: set[str] = set()
-        self._turn = asyncio.Lock()
+        self._turns: dict[str, asyncio.Lock] = {}  # one symbol never waits for another
 
     async def begin(self) -> Terms:
         """Settle what is named; Unsupported says what the venue would not take."""
@@ -75,9 +75,9 @@ class TermsOffice:
 
     async def settle(self, symbol: str) -> None:
         """Settle one symbol, before its first order; a second call does nothing."""
-        if self._profile.product is Product.SPOT:
+        if self._profile.product is Product.SPOT or symbol in self._settled:
             return
-        async with self._turn:
+        async with self._turns.setdefault(symbol, asyncio.Lock()):
             if symbol in self._settled:
                 return
             leverage = self._leverage.get(symbol) if self._profile.leverage else None

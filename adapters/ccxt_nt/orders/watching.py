@@ -18,7 +18,6 @@ from ccxt_nt.profiles import Profile
 
 # `Any` in this module: ccxt's answers have no types
 
-_OVERLAP_MS = 60_000  # fills are asked for again so far back
 _LIVE_SECS = 10.0  # a new stream is waited for so long
 _PURSE_SECS = 0.5  # between two questions for balances
 _LATE_SECS = 5.0  # after which a stream that did not tell what a question told is held to be deaf
