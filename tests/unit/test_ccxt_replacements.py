@@ -261,6 +261,20 @@ def test_a_stop_of_others_ends_where_it_is_told_as_the_order_that_it_became() ->
     assert Canceled in desk.kinds
 
 
+def test_a_stop_of_others_goes_on_as_what_it_became_where_that_was_not_told_yet() -> None:
+    desk = Registry()
+    desk.cases.take_order(stranger(**STOP))
+    desk.later(5.0)
+    desk.cases.registered("x1", "x1")
+    desk.cases.take_fill(fill(venue_order_id="x2", client_order_id=None, side=Side.SELL))
+    desk.cases.take_order(
+        stranger(status=OrderStatus.TRIGGERED, fired_id="x2", updated_ns=9, **STOP)
+    )
+    desk.later(5.0)
+    assert [each.venue_order_id for each in desk.announced] == ["x1"]
+    assert desk.kinds == [Updated, Filled]
+
+
 def test_a_stop_of_others_that_has_fired_is_not_announced() -> None:
     desk = Registry()
     desk.cases.take_order(stranger(status=OrderStatus.TRIGGERED, **STOP))

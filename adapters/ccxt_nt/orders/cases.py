@@ -371,7 +371,7 @@ class Cases(Doubts):
             self._on_want()  # the one that it may be of is asked for
         else:
             self._announce(case, row)
-            case.is_announced = True
+            case.is_announced = case.ledger.is_told = True
             case.told.venue_order_id = current.venue_order_id  # the report says that it is accepted
 
     def _link_late(self, case: Case, row: OrderRow) -> None:

@@ -29,11 +29,20 @@ class News:
 class Ledger:
     """One order of ours, or one that somebody else placed (`client_order_id` is None)."""
 
-    __slots__ = ("_current", "_is_known", "_plain", "absorbed", "client_order_id", "legs")
+    __slots__ = (
+        "_current",
+        "_is_known",
+        "_plain",
+        "absorbed",
+        "client_order_id",
+        "is_told",
+        "legs",
+    )
 
     def __init__(self, client_order_id: str | None = None) -> None:
         self.client_order_id = client_order_id
         self.legs: dict[str, Leg] = {}
+        self.is_told = False  # whether somebody else's was announced under its present id
         self.absorbed: list[Ledger] = []  # those that turned out to be of this order
         self._is_known = False  # whether what follows was read from the legs as they are
         self._current: Leg | None = None

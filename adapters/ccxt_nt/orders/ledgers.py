@@ -114,7 +114,8 @@ class Ledgers:
             ledger.know(venue_order_id)
             self._by_venue[venue_order_id] = ledger
         elif known is not ledger:
-            first, second = (known, ledger) if ledger.is_external else (ledger, known)
+            stays = ledger.is_external and (known.is_told or not known.is_external)
+            first, second = (known, ledger) if stays else (ledger, known)
             self._adopt(first, second)
 
     def _adopt(self, ledger: Ledger, other: Ledger) -> None:
