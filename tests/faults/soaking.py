@@ -32,6 +32,7 @@ _KEPT_SECS: Final = 60  # real ones; the engine forgets closed orders after
 _MOST_GROWTH: Final = 0.05
 _MORE_TASKS: Final = 10
 _CACHED: Final = 5_000  # rows of one symbol at most, as the line asks of ccxt
+_LEVELS: Final = 100  # of one side of a book, as asked for
 _BOUNDS: Final = (
     Bound(
         prefix="CcxtExecutionClient._parts.cases",
@@ -45,7 +46,18 @@ _BOUNDS: Final = (
             ("CcxtExecutionClient._lines.account._exchange.orders", ""),
             ("CcxtDataClient._line._exchange.trades", "[]"),
             ("CcxtDataClient._line._exchange.ohlcvs", "[][]"),
+            ("CcxtDataClient._feeds[]._tape", "._order"),  # the memory of one is as long
         )
+    ),
+    Bound(
+        prefix="CcxtDataClient._line._exchange.orderbooks",
+        counted="CcxtDataClient._line._exchange.orderbooks[][]",
+        most=2 * _LEVELS * len(BASES),
+    ),
+    Bound(
+        prefix="CcxtDataClient._feeds[]._raw",
+        counted="CcxtDataClient._feeds[]._raw.bids",
+        most=_LEVELS * len(BASES),
     ),
 )
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
