@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3 $(HOME)/.pyenv/versions/3.1[234].*/bin/python; do \
 	"$$p" -c 'import sys; raise SystemExit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 
-.PHONY: help backtest train test check property mutate conformance faults soak bench lock clean
+.PHONY: help backtest train test check property mutate conformance faults soak adversarial bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -47,12 +47,15 @@ faults: $(VENV)/.dev ## 200 schedules of random faults at each venue
 soak: $(VENV)/.dev ## Half an hour of messages and drops
 	$(BIN)/python -m tests.faults.soak --minutes 30
 
+adversarial: $(VENV)/.dev ## Hostile replies and news for the supervisor, and what became of each
+	$(BIN)/python -m tests.adversarial.run
+
 bench: $(VENV)/.dev ## Ratios against the plain engine and its peers, in one run
 	$(BIN)/python benchmarks/run.py
 
 lock: $(VENV)/.dev ## Resolve the pins anew (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -o requirements.lock
-	uv pip compile pyproject.toml --extra build --extra dev --extra ccxt --extra bench --extra train -c requirements.lock --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra build --extra dev --extra ccxt --extra bench --extra train --extra llm -c requirements.lock --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -o requirements-dev.lock
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.12-3.14 found on PATH or in ~/.pyenv/versions: install one, or say make PYTHON=/path/to/python"; exit 2; }

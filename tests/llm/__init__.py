@@ -1,0 +1,1 @@
+"""A server of language models on a loopback port: two protocols, scripted answers, bad manners."""
