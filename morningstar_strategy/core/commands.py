@@ -1,11 +1,12 @@
 """The four commands that may change what we hold."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 MAX_TAKE_PROFITS: Final = 5
+_ONE: Final = Decimal(1)
 _LARGEST: Final = Decimal("1e13")
 _FINEST: Final = -12  # decimal exponent
 
@@ -138,10 +139,22 @@ def _check_size(percent: Decimal) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanTrade:
-    """Open a trade as set up."""
+    """Open a trade as set up.
+
+    The gate multiplies the distances of stop and take profits by the scales after it has settled
+    the size: a stop brought nearer must not buy a larger position. They are not on the wire.
+    """
 
     trade_setup: TradeSetup
     reasoning: str = ""
+    stop_scale: Decimal = _ONE
+    target_scale: Decimal = _ONE
+
+    def __post_init__(self) -> None:
+        for name in ("stop_scale", "target_scale"):
+            scale: Decimal = getattr(self, name)
+            if not (is_money(scale) and scale <= 1):
+                raise ValueError(f"{name} must be in (0, 1], was {scale!s:.80}")
 
     @property
     def action(self) -> str:
@@ -150,7 +163,7 @@ class PlanTrade:
 
     def sized(self, percent: Decimal) -> "PlanTrade":
         """Give the same plan with another size in percent of equity."""
-        return PlanTrade(trade_setup=self.trade_setup.sized(percent), reasoning=self.reasoning)
+        return replace(self, trade_setup=self.trade_setup.sized(percent))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

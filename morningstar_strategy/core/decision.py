@@ -1,7 +1,7 @@
 """When to enter, leave alone, adjust or leave: pure decisions on one assessment."""
 
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -30,8 +30,10 @@ from morningstar_strategy.core.state import (
 )
 
 _SECOND: Final = 1_000_000_000
+_ONE: Final = Decimal(1)
 _HUNDRED: Final = Decimal(100)
 _PERCENT_GRAIN: Final = Decimal("0.0001")
+_SCALE_GRAIN: Final = Decimal("0.000001")
 _EARLY: Final = 1.0 - 1e-9
 
 
@@ -255,7 +257,19 @@ def _decide_flat(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) 
         setup = _setup(prediction, direction, percent, market, policy)
     except ValueError:
         return DoNothing(reasoning="distances do not fit the price and its tick")
-    return PlanTrade(trade_setup=setup, reasoning=_why(assessment))
+    return PlanTrade(
+        trade_setup=setup,
+        reasoning=_why(assessment),
+        stop_scale=_scale(assessment.review.stop_scale),
+        target_scale=_scale(assessment.review.target_scale),
+    )
+
+
+def _scale(factor: float) -> Decimal:
+    """Write a review's factor down; the gate applies it once the size is settled."""
+    if factor == 1.0:
+        return _ONE
+    return Decimal(str(factor)).quantize(_SCALE_GRAIN, ROUND_UP)
 
 
 def round_trip_cost(taker_fee: Decimal, slippage: Decimal) -> float:

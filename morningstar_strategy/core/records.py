@@ -9,8 +9,8 @@ from typing import Final, NoReturn
 
 from morningstar_strategy.core.commands import TradeCommand
 from morningstar_strategy.core.prediction import Prediction
-from morningstar_strategy.core.review import Assessment
-from morningstar_strategy.core.risk import Approved, Denied, Ruling
+from morningstar_strategy.core.review import Assessment, Review
+from morningstar_strategy.core.risk import AccountRisk, Approved, Denied, Ruling
 from morningstar_strategy.core.state import Active, Ended, Pending, Plan
 from morningstar_strategy.core.wire import wire_fields
 
@@ -30,6 +30,8 @@ class Kind(StrEnum):
     EQUITY = "equity"
     HEALTH = "health"
     FORECAST = "forecast"
+    EXCHANGE = "exchange"  # a question to a supervisor and what came back
+    REVIEW = "review"  # what a supervisor made of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,9 @@ _NOT_A_RECORD: Final = (
 )
 
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class RecordError(ValueError):
     """A line is not a record."""
 
@@ -56,7 +61,7 @@ def to_line(record: Record) -> str:
     """Write a record as one line of JSON, without the line's end."""
     head = {"ts_event": record.ts_event, "kind": record.kind.value}
     named = {"instrument_id": record.instrument_id} if record.instrument_id else {}
-    return json.dumps({**head, **named, **record.fields}, separators=(",", ":"))
+    return _encode({**head, **named, **record.fields})
 
 
 def from_line(line: str) -> Record:
@@ -92,6 +97,64 @@ def of_assessment(assessment: Assessment) -> Record:
             "verdict": review.verdict.value,
             "scale": review.scale,
             "review": review.reason,
+        },
+    )
+
+
+def of_health(*, ts_event: int, instrument_id: str, state: str, reason: str) -> Record:
+    """Record something about the run itself."""
+    return Record(
+        ts_event=ts_event,
+        kind=Kind.HEALTH,
+        instrument_id=instrument_id,
+        fields={"state": state, "reason": reason},
+    )
+
+
+def of_equity(
+    *,
+    ts_event: int,
+    equity: Decimal,
+    balance: Decimal,
+    exposure: Mapping[str, Decimal],
+    drawdown: Decimal,
+    risk: AccountRisk,
+) -> Record:
+    """Record a mark of the equity; `drawdown` is a fraction of the peak."""
+    return Record(
+        ts_event=ts_event,
+        kind=Kind.EQUITY,
+        instrument_id="",
+        fields={
+            "equity": _text(equity),
+            "balance": _text(balance),
+            "exposure": {name: _text(value) for name, value in exposure.items()},
+            "drawdown": f"{drawdown:.8f}",
+            "risk": risk.value,
+        },
+    )
+
+
+def of_review(
+    review: Review, *, ts_event: int, instrument_id: str, purpose: str, asked_ns: int
+) -> Record:
+    """Record what a supervisor said and when it was asked; a proposal is kept in its wire form."""
+    proposal = review.proposal
+    return Record(
+        ts_event=ts_event,
+        kind=Kind.REVIEW,
+        instrument_id=instrument_id,
+        fields={
+            "purpose": purpose,
+            "asked_ns": asked_ns,
+            "verdict": review.verdict.value,
+            "scale": review.scale,
+            "stop_scale": review.stop_scale,
+            "target_scale": review.target_scale,
+            "coherence": review.coherence,
+            "risk_score": review.risk_score,
+            "reason": review.reason,
+            "proposal": None if proposal is None else _exact(wire_fields(proposal)),
         },
     )
 

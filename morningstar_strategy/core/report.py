@@ -39,7 +39,7 @@ __all__ = [
     "to_dict",
 ]
 
-_KEPT: Final = frozenset(Kind) - {Kind.ASSESSMENT, Kind.ORDER}
+_KEPT: Final = frozenset(Kind) - {Kind.ASSESSMENT, Kind.ORDER, Kind.EXCHANGE, Kind.REVIEW}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,12 @@ from morningstar_strategy.core.commands import (
     TradeCommand,
 )
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory, remember
-from morningstar_strategy.core.rules import RULES, Case, loss_per_unit, quantity_of
+from morningstar_strategy.core.narrowing import narrowed_by_review
+from morningstar_strategy.core.rules import RULES, Case, Rule, loss_per_unit, quantity_of
 from morningstar_strategy.core.state import Active, Market, Snapshot, plan_of
 
 _HUNDRED: Final = Decimal(100)
+_GATE: Final[tuple[Rule, ...]] = (*RULES, narrowed_by_review)
 
 
 class RiskLevel(StrEnum):
@@ -98,7 +100,7 @@ def account_risk(now: Snapshot, limits: RiskLimits, memory: RiskMemory) -> Accou
 
 def _rule_on_plan(plan: PlanTrade, case: Case) -> Ruling:
     shrunk: tuple[str, ...] = ()
-    for rule in RULES:
+    for rule in _GATE:
         result = rule(plan, case)
         if result is plan:
             continue

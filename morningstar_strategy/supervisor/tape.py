@@ -1,0 +1,216 @@
+"""The tape: every exchange as a line that holds the hash of the line before it."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from morningstar_strategy.supervisor.exchange import (
+    Exchange,
+    Failure,
+    Prompt,
+    ProviderError,
+    Purpose,
+    Question,
+    Reply,
+    Turn,
+)
+from morningstar_strategy.supervisor.writing import escaped
+
+__all__ = ["TapeError", "TapeMiss", "TapeProvider", "TapeWriter", "read_tape", "verify_tape"]
+
+# `Any` in this module: a line of JSON has no better type before it is read
+
+_START: Final = "0" * 64
+_FORMAT: Final = 1
+
+
+class TapeError(ValueError):
+    """A line of a tape is not what was written."""
+
+
+class TapeMiss(LookupError):  # noqa: N818  # named by what happened
+    """The tape holds no answer to a question: what is replayed is not what was recorded."""
+
+
+class TapeWriter:
+    """Appends exchanges to a tape, each flushed before it is used; one writer a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._last = _START
+        self._count = 0
+        self._schema: dict[str, Any] | None = None
+        self._schema_json = ""
+        if path.exists():
+            for self._count, (self._last, _) in enumerate(_lines(path), start=1):
+                pass
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab")
+
+    def append(self, exchange: Exchange) -> str:
+        """Write one exchange and give the hash of its line."""
+        told = _written(exchange, self._schema_text(exchange.question.prompt.schema))
+        body = f'{{"exchange":{told},"format":{_FORMAT},"index":{self._count}}}'.encode()
+        mark = _mark(self._last, body)
+        head = f'{{"prev": "{self._last}", "hash": "{mark}", "body": '.encode()
+        self._file.write(b"%b%b}\n" % (head, body))
+        self._file.flush()
+        self._last, self._count = mark, self._count + 1
+        return mark
+
+    def _schema_text(self, schema: dict[str, Any]) -> str:
+        """Write a schema once for as long as it is the same object; nobody changes one."""
+        if schema is not self._schema:
+            self._schema, self._schema_json = schema, _canonical(schema)
+        return self._schema_json
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        e: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_tape(path: Path) -> Iterator[Exchange]:
+    """Read the exchanges in their order; raises TapeError naming the first line that is wrong."""
+    for number, (_, body) in enumerate(_lines(path), start=1):
+        try:
+            yield _exchange(body["exchange"])
+        except (KeyError, TypeError, ValueError, ArithmeticError) as e:
+            raise TapeError(f"line {number} of {path.name} is no exchange: {e!r:.120}") from e
+
+
+def verify_tape(path: Path) -> int:
+    """Count the exchanges of a sound tape; raises TapeError naming the first line that is wrong."""
+    return sum(1 for _ in read_tape(path))
+
+
+class TapeProvider:
+    """Answers what was answered: replies and failures with the latency they had."""
+
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        self._known = {each.question.key: each for each in read_tape(path)}
+
+    def ask(self, question: Question, *, deadline_secs: float) -> Reply:
+        """Give the recorded reply; raises ProviderError where none came, TapeMiss where unasked."""
+        del deadline_secs  # whether a reply was late is on the tape
+        found = self._known.get(question.key)
+        if found is None:
+            raise TapeMiss(
+                f"{self._name} has no answer to {question.purpose.value} of "
+                f"{question.instrument_id} at {question.ts_event}, attempt {question.attempt}"
+            )
+        if found.reply is not None:
+            return found.reply
+        failure = found.failure or Failure.UNAVAILABLE
+        raise ProviderError(failure, found.detail, latency_ms=found.latency_ms)
+
+
+# ---------------------------------------------------------------- lines
+
+
+def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give the hash and body of every line, or raise TapeError."""
+    last = _START
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            fault = f"line {number} of {path.name}"
+            mark, body, index = _read_line(raw, last, fault)
+            if index != number - 1:
+                raise TapeError(f"{fault} must have the index {number - 1}, had {index}")
+            last = mark
+            yield mark, body
+
+
+def _read_line(raw: bytes, last: str, fault: str) -> tuple[str, dict[str, Any], object]:
+    if not raw.endswith(b"\n"):
+        raise TapeError(f"{fault} is cut off")
+    try:
+        line = json.loads(raw)
+        prev, mark, body = line["prev"], line["hash"], line["body"]
+        text = f'{{"prev": "{prev}", "hash": "{mark}", "body": {_canonical(body)}}}\n'
+        index = body["index"]
+    except (ValueError, LookupError, TypeError, RecursionError) as e:
+        raise TapeError(f"{fault} is not a line of a tape: {type(e).__name__}") from e
+    if prev != last:
+        raise TapeError(f"{fault} does not follow the line before it")
+    if text.encode() != raw or mark != _mark(prev, _canonical(body).encode()):
+        raise TapeError(f"{fault} was changed after it was written")
+    return mark, body, index
+
+
+def _mark(last: str, body: bytes) -> str:
+    found = sha256(f"{last}\n".encode())
+    found.update(body)
+    return found.hexdigest()
+
+
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+# ---------------------------------------------------------------- exchanges as fields
+
+
+def _written(exchange: Exchange, schema: str) -> str:
+    """Write an exchange as canonical JSON: by hand, since so the template is not escaped anew."""
+    question, failure = exchange.question, exchange.failure
+    prompt = question.prompt
+    turns = ",".join(
+        [f"[{escaped(turn.reply)},{escaped(turn.complaint)}]" for turn in question.turns]
+    )
+    return (
+        f'{{"cost":"{exchange.cost:f}","detail":{escaped(exchange.detail)},'
+        f'"failure":{"null" if failure is None else f'"{failure.value}"'},'
+        f'"instrument_id":{escaped(question.instrument_id)},"key":"{question.key}",'
+        f'"latency_ms":{exchange.latency_ms},"prompt":{{"name":{escaped(prompt.name)},'
+        f'"schema":{schema},"system":{escaped(prompt.system)},'
+        f'"template_sha":{escaped(prompt.template_sha)},"user":{escaped(prompt.user)},'
+        f'"version":{prompt.version}}},"purpose":"{question.purpose.value}",'
+        f'"reply":{_reply_written(exchange.reply)},"ts_event":{question.ts_event},'
+        f'"turns":[{turns}],"verdict":{escaped(exchange.verdict)}}}'
+    )
+
+
+def _reply_written(reply: Reply | None) -> str:
+    if reply is None:
+        return "null"
+    return (
+        f'{{"latency_ms":{reply.latency_ms},"model":{escaped(reply.model)},'
+        f'"provider":{escaped(reply.provider)},"text":{escaped(reply.text)},'
+        f'"tokens_in":{reply.tokens_in},"tokens_out":{reply.tokens_out}}}'
+    )
+
+
+def _exchange(fields: dict[str, Any]) -> Exchange:
+    question = Question(
+        purpose=Purpose(fields["purpose"]),
+        instrument_id=fields["instrument_id"],
+        ts_event=fields["ts_event"],
+        prompt=Prompt(**fields["prompt"]),
+        turns=tuple(Turn(reply=reply, complaint=why) for reply, why in fields["turns"]),
+    )
+    if question.key != fields["key"]:
+        raise ValueError(f"key must be that of the question, was {fields['key']!r:.80}")
+    failure, reply = fields["failure"], fields["reply"]
+    return Exchange(
+        question=question,
+        reply=None if reply is None else Reply(**reply),
+        failure=None if failure is None else Failure(failure),
+        detail=fields["detail"],
+        verdict=fields["verdict"],
+        cost=Decimal(fields["cost"]),
+        latency_ms=fields["latency_ms"],
+    )

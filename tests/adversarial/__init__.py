@@ -1,0 +1,1 @@
+"""Hostile replies and news, and what may come of them: nothing unsafe."""
