@@ -10,12 +10,13 @@ import numpy as np
 from nautilus_trader.model import Bar, BarType, FundingRateUpdate
 
 from backtests.errors import BacktestError
-from catalog import store
+from catalog import externals, store
 from morningstar_strategy.core.bars import BarWindow
 from morningstar_strategy.core.features import WARMUP
+from morningstar_strategy.core.timeline import Timeline
 from morningstar_strategy.settings.schema import DataSettings
 
-__all__ = ["MarketData", "day_of", "load_market_data", "nanoseconds", "window"]
+__all__ = ["MarketData", "day_of", "load_externals", "load_market_data", "nanoseconds", "window"]
 
 _HISTORY: Final = WARMUP + 2_064  # also fills a model's window, and that of its drift watch
 _SLACK: Final = 1.5  # holes in the data stretch the history
@@ -42,6 +43,21 @@ def load_market_data(data: DataSettings, *, funding: bool) -> tuple[MarketData, 
     try:
         instruments = store.load_instruments(root, data.instruments)
         return tuple(_load(instrument, data, funding=funding) for instrument in instruments)
+    except store.CatalogError as e:
+        raise BacktestError(f"{e}") from e
+
+
+def load_externals(data: DataSettings) -> Timeline:
+    """Load what the settings name from outside; raise BacktestError in one sentence."""
+    try:
+        return Timeline(
+            externals.load_externals(
+                data.catalog,
+                data.externals,
+                start_ns=nanoseconds(data.start),
+                end_ns=nanoseconds(data.end),
+            )
+        )
     except store.CatalogError as e:
         raise BacktestError(f"{e}") from e
 

@@ -21,6 +21,7 @@ from morningstar_strategy.journal import Journal
 from morningstar_strategy.model.caveats import caveats
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import Settings, VenueSettings
+from morningstar_strategy.settings.supervising import Supervision
 from morningstar_strategy.settings.wiring import (
     Components,
     engine_risk,
@@ -52,13 +53,14 @@ def run_engine(
     *,
     shadow_journal: Journal | None = None,
     progress: RunProgress | None = None,
+    supervision: Supervision | None = None,
 ) -> Outcome:
     """Run the engine over the data, writing the journal; raise what a callback raised.
 
     `shadow_journal` takes the forecasts of models that only watch.
     """
     foresight = Foresight(data, settings.predictor, progress)
-    terms, components = _wire(settings, data, journal, shadow_journal, foresight)
+    terms, components = _wire(settings, data, journal, shadow_journal, foresight, supervision)
     engine = _engine(settings, terms)
     try:
         add_venue(engine, settings, terms)
@@ -85,6 +87,7 @@ def _wire(
     journal: Journal,
     shadow_journal: Journal | None,
     foresight: Foresight,
+    supervision: Supervision | None,
 ) -> tuple[tuple[Terms, ...], Components]:
     """Wire terms and components; raise BacktestError where settings and catalog do not fit."""
     try:
@@ -96,6 +99,7 @@ def _wire(
             journal=journal,
             shadow_journal=shadow_journal,
             foresee=foresight,
+            supervision=supervision,
         )
     except ValueError as e:
         raise BacktestError(f"{e}") from e

@@ -13,7 +13,7 @@ import backtests
 import catalog
 import morningstar_strategy
 from backtests.data import MarketData
-from catalog import store
+from catalog import externals, store
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.journal import MANIFEST
 from morningstar_strategy.settings.load import settings_digest
@@ -33,9 +33,11 @@ def make_manifest(
     model: str,
     journal_sha256: str,
     started: str,
+    tape_sha256: str | None = None,
 ) -> dict[str, Value]:
-    """Name code, engine, catalog, model, settings and journal by their hashes."""
+    """Name code, engine, catalog, model, settings, journal and tape by their hashes."""
     seed = store.synthetic_seed(settings.data.catalog)
+    taped: dict[str, Value] = {} if tape_sha256 is None else {"tape_sha256": tape_sha256}
     return {
         "started": started,
         "code_version": importlib.metadata.version("morningstar-strategy"),
@@ -48,10 +50,19 @@ def make_manifest(
         "model": model,
         "seeds": {} if seed is None else {"sample": seed},
         "journal_sha256": journal_sha256,
+        **taped,
+        **_outside(settings),
         "bars": {str(market.bar_type): len(market.bars) for market in data},
         "start_ns": min(market.bars[0].ts_event for market in data),
         "end_ns": max(market.bars[-1].ts_event for market in data),
     }
+
+
+def _outside(settings: Settings) -> dict[str, Value]:
+    data = settings.data
+    if not data.externals:
+        return {}
+    return {"externals_sha256": externals.digest_externals(data.catalog, data.externals)}
 
 
 def code_digest() -> str:

@@ -8,9 +8,11 @@ from typing import Final
 
 from backtests import html_tables
 from backtests.charts import Chart, cost_chart, equity_chart, exposure_chart, result_chart
+from backtests.counsel import counsel_figures, counsel_rows
 from backtests.headline import Figure, figures, span, warnings
 from backtests.performance import statistics_of
 from backtests.price_charts import price_charts
+from morningstar_strategy.core.counsel import CounselSummary
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.core.report import Report
 from morningstar_strategy.page import POLICY, scripts
@@ -26,6 +28,7 @@ def render(
     model_lines: Sequence[str] = (),
     synthetic: bool,
     max_exposure_percent: Decimal | None = None,
+    counsel: CounselSummary | None = None,
 ) -> str:
     """Render a report as HTML; `max_exposure_percent` of equity is drawn as cap where given."""
     loud = synthetic or report.head.synthetic
@@ -38,7 +41,7 @@ def render(
         f"<title>{'SYNTHETIC · ' if loud else ''}{escape(title)}</title>"
         f"<style>{_asset('page.css')}</style></head>\n<body>"
         f"{_banner() if loud else ''}{_header(report, title, head_lines)}\n<main>"
-        f"{_model(model_lines)}{body}"
+        f"{_model(model_lines)}{body}{_counsel(counsel)}"
         "<footer>Past results of a simulation say nothing certain about the future. "
         "This is no financial advice.</footer></main>\n"
         f"{scripts(drawn.placed)}</body></html>\n"
@@ -104,6 +107,7 @@ def _body(report: Report, drawn: _Charts, max_exposure_percent: Decimal | None) 
     return "\n".join(parts)
 
 
+_COUNSEL: Final = "Its costs are not part of the result above."
 _MONTHLY: Final = (
     "Simple returns of calendar months (UTC), costs included; the year compounds them."
 )
@@ -148,6 +152,14 @@ def _model(lines: Sequence[str]) -> str:
         return ""
     said = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return _section("What the model can and cannot forecast", f'<ul class="said">{said}</ul>')
+
+
+def _counsel(counsel: CounselSummary | None) -> str:
+    if counsel is None:
+        return ""
+    return _section("The supervisor", counsel_figures(counsel), note=_COUNSEL) + _section(
+        "What it said", counsel_rows(counsel), kind="panel wide"
+    )
 
 
 def _cards(found: Sequence[Figure]) -> str:

@@ -1,23 +1,28 @@
 """One backtest from settings to run folder."""
 
+import os
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import numpy as np
 
 from backtests import performance
-from backtests.data import MarketData, day_of, load_market_data, nanoseconds
+from backtests.counsel import counsel_line
+from backtests.data import MarketData, day_of, load_externals, load_market_data, nanoseconds
 from backtests.engine import Outcome, run_engine
 from backtests.errors import BacktestError
 from backtests.manifest import REPORT, count_trials, make_manifest
 from backtests.page import render
 from backtests.progress import RunProgress
 from catalog import store
+from morningstar_strategy.core import counsel
 from morningstar_strategy.core.curves import Prices
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.core.report import Report, build_report, to_dict
@@ -26,20 +31,31 @@ from morningstar_strategy.journal import (
     MANIFEST,
     SETTINGS,
     SHADOWS,
+    TAPE,
     Journal,
     JournalError,
     RunFolder,
+    digest_of,
     journal_digest,
     read_records,
     write_json,
 )
 from morningstar_strategy.settings.load import dump_settings, settings_digest
 from morningstar_strategy.settings.schema import Settings
+from morningstar_strategy.settings.supervising import (
+    Supervision,
+    in_line,
+    known_from,
+    open_supervision,
+)
+from morningstar_strategy.settings.wiring import calibration_of
+from morningstar_strategy.supervisor.tape import TapeMiss
 
 __all__ = ["Finished", "run_backtest"]
 
 PAGE: Final = "report.html"
 _HASH_LENGTH: Final = 8
+_JITTER_SEED: Final = 7  # of the waits between retries
 _DAY_NS: Final = 86_400_000_000_000
 
 
@@ -73,11 +89,12 @@ def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
                     data,
                     model=outcome.predictor.model,
                     journal_sha256=journal_digest(folder),
+                    tape_sha256=digest_of(folder / TAPE) if (folder / TAPE).exists() else None,
                     started=started.isoformat(timespec="seconds"),
                 )
                 write_json(folder / MANIFEST, manifest)
                 finished = _report(settings, data, outcome, manifest, folder)
-        except JournalError as e:
+        except (JournalError, TapeMiss) as e:
             raise BacktestError(f"{e}") from e
         except OSError as e:
             raise BacktestError(f"runs folder {settings.runs} cannot be written: {e}") from e
@@ -87,13 +104,39 @@ def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
 def _run(
     settings: Settings, data: tuple[MarketData, ...], folder: Path, progress: RunProgress
 ) -> Outcome:
-    """Run the engine, with a second journal where models only watch."""
+    """Run the engine, with a second journal where models only watch, and a supervisor's tape."""
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(folder / JOURNAL))
         shadows = None
         if settings.predictor.shadows:
             shadows = stack.enter_context(Journal(folder / SHADOWS))
-        return run_engine(settings, data, journal, shadow_journal=shadows, progress=progress)
+        try:
+            supervision = stack.enter_context(_supervision(settings, data, folder / TAPE))
+        except (ValueError, RuntimeError) as e:  # a tape or key at fault; a library missing
+            raise BacktestError(f"supervisor: {e}") from e
+        return run_engine(
+            settings,
+            data,
+            journal,
+            shadow_journal=shadows,
+            progress=progress,
+            supervision=supervision,
+        )
+
+
+def _supervision(
+    settings: Settings, data: tuple[MarketData, ...], tape: Path
+) -> AbstractContextManager[Supervision | None]:
+    quotes = {str(m.instrument.id): m.instrument.quote_currency.code for m in data}
+    return open_supervision(
+        settings.supervisor,
+        tape=tape,
+        carry=in_line,
+        environ=os.environ,
+        rng=Random(_JITTER_SEED),  # noqa: S311  # spreads retries, keeps no secret
+        known=known_from(load_externals(settings.data), quotes),
+        calibration=partial(calibration_of, settings),
+    )
 
 
 def _report(
@@ -118,14 +161,20 @@ def _report(
         trials=settings.report.trials or trials.count,
         trial_sharpes=trials.sharpes,
     )
+    counselled = counsel.build_counsel(
+        read_records(folder), starting_equity=settings.capital, days=report.head.days
+    )
     title = f"Morningstar backtest, {len(data)} instruments on {settings.data.interval.value} bars"
     lines = _head_lines(settings, data, outcome, manifest)
+    if counselled is not None:
+        lines = (*lines, counsel_line(counselled, settings.supervisor.source))
     statistics = performance.statistics_of(report)
     document: dict[str, Value] = {
         **to_dict(report),
         "statistics": performance.to_dict(statistics),
         "assumptions": list(lines),
         "model": list(outcome.model_lines),
+        **({} if counselled is None else {"supervisor": counsel.to_dict(counselled)}),
     }
     write_json(folder / REPORT, document)
     page = render(
@@ -135,6 +184,7 @@ def _report(
         model_lines=outcome.model_lines,
         synthetic=synthetic,
         max_exposure_percent=settings.risk.max_exposure_percent,
+        counsel=counselled,
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
     return Finished(

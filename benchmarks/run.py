@@ -88,6 +88,12 @@ def _adapter(*, quick: bool, console: Console) -> list[Figure]:
     return run(quick=quick, console=console)
 
 
+def _supervisor(*, quick: bool, console: Console) -> list[Figure]:
+    from benchmarks.supervisor import run
+
+    return run(quick=quick, console=console)
+
+
 BENCHMARKS: Final[dict[str, Callable[..., list[Figure]]]] = {
     "features": _features,
     "gate": _gate,
@@ -98,6 +104,7 @@ BENCHMARKS: Final[dict[str, Callable[..., list[Figure]]]] = {
     "growth": _growth,
     "truth": _truth,
     "adapter": _adapter,
+    "supervisor": _supervisor,
 }
 
 

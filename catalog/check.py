@@ -28,6 +28,7 @@ from catalog.findings import (
 from catalog.instruments import known_ids
 from catalog.kinds import (
     BARS,
+    EXTERNALS,
     FUNDING,
     QUOTES,
     SECOND_NS,
@@ -97,6 +98,16 @@ def check_funding(root: Path, name: str, tolerance: Tolerance) -> Report:
     return _report(FUNDING, name, ts, [*order(ts), *duplicates(ts), *late])
 
 
+def check_externals(root: Path, name: str) -> Report:
+    """Check what was known outside: its order, and that nothing was known before it was."""
+    table = read_table(root, EXTERNALS, name)
+    ts = times(table)
+    early = mask(pc.less(table["ts_init"], table["ts_event"]))
+    empty = mask(pc.and_(pc.is_null(table["value"]), pc.is_null(table["text"])))
+    findings = [*order(ts), *found("known too early", early, ts), *found("says nothing", empty, ts)]
+    return _report(EXTERNALS, name, ts, findings)
+
+
 def _precision(root: Path, kind: Kind, name: str, table: pa.Table) -> list[Finding]:
     """Find a series that the engine would read at another precision than its instrument."""
     instrument_id = instrument_of(name)
@@ -132,7 +143,7 @@ def check(root: Path, tolerance: Tolerance, *, instruments: Sequence[str] = ()) 
     """
     load_instruments(root, instruments)  # refuses an unknown one
     reports = []
-    for kind in (BARS, TRADES, QUOTES, FUNDING):
+    for kind in (BARS, TRADES, QUOTES, FUNDING, EXTERNALS):
         for folder in sorted((root / "data" / kind.folder).glob("*")):
             if instruments and instrument_of(folder.name) not in instruments:
                 continue
@@ -148,6 +159,8 @@ def _check_one(root: Path, kind: Kind, name: str, tolerance: Tolerance) -> Repor
         return check_bars(root, name, tolerance)
     if kind is FUNDING:
         return check_funding(root, name, tolerance)
+    if kind is EXTERNALS:
+        return check_externals(root, name)
     return check_ticks(root, kind, name)
 
 
@@ -157,7 +170,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="catalog/check.py",
         description=__doc__,
         epilog="Exit 1 on faults: gaps, duplicates, order, off the grid, ohlc, negative volume, "
-        "crossed, precision, instrument. Zero volume and stale runs are warnings.",
+        "crossed, precision, instrument, known too early, says nothing. Zero volume and stale "
+        "runs are warnings.",
     )
     parser.add_argument("--catalog", type=Path, default=Path("data/catalog"), metavar="FOLDER")
     parser.add_argument("--instruments", nargs="+", default=[], metavar="ID", help="only these")

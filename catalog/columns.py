@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from catalog.decimals import FloatArray
 from catalog.errors import CatalogError
 from catalog.files import opened
-from catalog.kinds import BARS, FUNDING, QUOTES, TIME, TRADES, Kind
+from catalog.kinds import BARS, FUNDING, QUOTES, SECOND_NS, TIME, TRADES, Kind
 from catalog.merging import IntArray
 
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -52,17 +52,18 @@ def read(path: Path, kind: Kind | None) -> Rows:
 
     Raises CatalogError naming file, column and row of the first number that no market can have.
     """
-    table = _table(path)
+    table = read_raw(path)
     names = {column.casefold(): column for column in table.column_names}
     kind = kind or _kind(path, names)
     wanted = ("rate",) if kind is FUNDING else (*kind.prices, *kind.sizes)
     numbers = {name: _numbers(path, table, names, name) for name in wanted}
     _check(path, kind, numbers)
-    ts = _times(path, table[_find(path, names, "ts")])
+    ts = read_times(path, table[_find(path, names, "ts")])
     return Rows(kind=kind, ts=ts, numbers=numbers, texts=_texts(kind, table, names, ts))
 
 
-def _table(path: Path) -> pa.Table:
+def read_raw(path: Path) -> pa.Table:
+    """Read a Parquet or CSV file as it is; raises CatalogError where it is none."""
     try:
         if path.suffix == ".csv":
             return pyarrow.csv.read_csv(path)
@@ -70,6 +71,16 @@ def _table(path: Path) -> pa.Table:
             return pq.read_table(handle)
     except (pa.ArrowInvalid, OSError) as e:
         raise CatalogError(f"file {path} cannot be read: {e}") from e
+
+
+def spacing(path: Path, ts: IntArray) -> str:
+    """Infer the interval of bars from their commonest distance."""
+    steps, counts = np.unique(np.diff(np.unique(ts)), return_counts=True)
+    seconds, rest = divmod(int(steps[np.argmax(counts)]) if len(steps) else 0, SECOND_NS)
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        if seconds and not rest and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    raise CatalogError(f"file {path}: its bars tell no interval; say --interval")
 
 
 def _kind(path: Path, names: Mapping[str, str]) -> Kind:
@@ -114,7 +125,8 @@ def _check(path: Path, kind: Kind, numbers: Mapping[str, FloatArray]) -> None:
             raise CatalogError(f"file {path}, row {row + 1}: {name} cannot be {values[row]}")
 
 
-def _times(path: Path, column: pa.ChunkedArray) -> IntArray:
+def read_times(path: Path, column: pa.ChunkedArray) -> IntArray:
+    """Read a column of times in nanoseconds; raises CatalogError where a row has none."""
     if column.null_count:
         raise CatalogError(f"file {path}: {column.null_count} rows have no time")
     try:

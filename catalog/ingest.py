@@ -1,4 +1,4 @@
-"""Ingest Parquet and CSV files of bars, trades, quotes and funding into the catalog."""
+"""Ingest Parquet and CSV files of markets, and of what was known outside, into the catalog."""
 
 import argparse
 import json
@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from catalog import columns
+from catalog import columns, outside
 from catalog.columns import Rows
 from catalog.decimals import from_floats, infer_precision
 from catalog.errors import CatalogError
+from catalog.externals import write_externals
 from catalog.instruments import Definition, decimals, split_pair, standard_fees, step
-from catalog.kinds import BARS, FUNDING, QUOTES, SECOND_NS, TRADES, Kind
-from catalog.merging import IntArray
+from catalog.kinds import BARS, EXTERNALS, FUNDING, QUOTES, SECOND_NS, TRADES, Kind
 from catalog.sources import Aside, Source, find
 from catalog.store import (
     Merge,
@@ -70,12 +70,14 @@ def inspect(source: Source) -> Plan:
 
     Raises CatalogError where it cannot be a series of a market.
     """
+    if source.kind is EXTERNALS:
+        return _outside(source)
     rows = columns.read(source.path, source.kind)
     if len(rows.ts) == 0:
         raise CatalogError(f"file {source.path} has no rows")
     interval = None
     if rows.kind is BARS:
-        interval = source.interval or spacing(source.path, rows.ts)
+        interval = source.interval or columns.spacing(source.path, rows.ts)
     return Plan(
         source=source,
         kind=rows.kind,
@@ -86,14 +88,15 @@ def inspect(source: Source) -> Plan:
     )
 
 
-def spacing(path: Path, ts: IntArray) -> str:
-    """Infer the interval of bars from their commonest distance."""
-    steps, counts = np.unique(np.diff(np.unique(ts)), return_counts=True)
-    seconds, rest = divmod(int(steps[np.argmax(counts)]) if len(steps) else 0, SECOND_NS)
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        if seconds and not rest and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    raise CatalogError(f"file {path}: its bars tell no interval; say --interval")
+def _outside(source: Source) -> Plan:
+    return Plan(
+        source=source,
+        kind=EXTERNALS,
+        interval=None,
+        price_precision=0,
+        size_precision=0,
+        rows=outside.read(source.path).num_rows,
+    )
 
 
 def define(
@@ -127,22 +130,12 @@ def define(
 def write(root: Path, plan: Plan, *, close_stamped: bool) -> Done:
     """Write one checked file."""
     source = plan.source
-    rows = columns.read(source.path, plan.kind)
-    if plan.kind is FUNDING:
-        series, merge = source.instrument_id, _write_funding(root, source, rows)
+    if plan.kind is EXTERNALS:
+        merge = write_externals(root, source.instrument_id, outside.read(source.path))
+    elif plan.kind is FUNDING:
+        merge = _write_funding(root, source, columns.read(source.path, FUNDING))
     else:
-        shift = 0
-        series = source.instrument_id
-        if plan.interval is not None:
-            series = bar_type(series, plan.interval)
-            shift = 0 if close_stamped else interval_ns(plan.interval)
-        exact = {
-            name: from_floats(rows.numbers[name], plan.price_precision) for name in plan.kind.prices
-        }
-        exact |= {
-            name: from_floats(rows.numbers[name], plan.size_precision) for name in plan.kind.sizes
-        }
-        merge = _WRITERS[plan.kind.folder](root, series, rows.ts + shift, {**exact, **rows.texts})
+        merge = _write_priced(root, plan, close_stamped=close_stamped)
     return Done(
         file=source.path.name,
         series=f"{plan.interval or plan.kind.folder} {source.instrument_id}",
@@ -150,6 +143,22 @@ def write(root: Path, plan: Plan, *, close_stamped: bool) -> Done:
         merge=merge,
         note=_note(merge),
     )
+
+
+def _write_priced(root: Path, plan: Plan, *, close_stamped: bool) -> Merge:
+    rows = columns.read(plan.source.path, plan.kind)
+    shift = 0
+    series = plan.source.instrument_id
+    if plan.interval is not None:
+        series = bar_type(series, plan.interval)
+        shift = 0 if close_stamped else interval_ns(plan.interval)
+    exact = {
+        name: from_floats(rows.numbers[name], plan.price_precision) for name in plan.kind.prices
+    }
+    exact |= {
+        name: from_floats(rows.numbers[name], plan.size_precision) for name in plan.kind.sizes
+    }
+    return _WRITERS[plan.kind.folder](root, series, rows.ts + shift, {**exact, **rows.texts})
 
 
 def _write_funding(root: Path, source: Source, rows: Rows) -> Merge:
@@ -184,6 +193,8 @@ def ingest(
     plans = [inspect(source) for source in bar(sources, "Checking")]
     by_instrument: dict[str, list[Plan]] = {}
     for plan in plans:
+        if plan.kind is EXTERNALS:
+            continue
         by_instrument.setdefault(plan.source.instrument_id, []).append(plan)
     known = [define(name, group, tick, lot) for name, group in by_instrument.items()]
     with writing(root):

@@ -98,6 +98,21 @@ FUNDING: Final = Kind(
     ),
     keys=("ts_event",),
 )
+# No market's series: what was known outside, at `ts_init` the time it became known
+EXTERNALS: Final = Kind(
+    folder="externals",
+    type_name="External",
+    prices=(),
+    sizes=(),
+    others=(
+        ("measure", pa.string(), False),  # which number or text of the series, "" the main one
+        ("item", pa.string(), False),  # tells pieces of news of one moment apart, else ""
+        ("symbol", pa.string(), False),  # base currency, "" the whole market
+        ("value", pa.float64(), True),
+        ("text", pa.string(), True),
+    ),
+    keys=("ts_event", "measure", "item"),
+)
 PRICED: Final = (BARS, TRADES, QUOTES)
 
 

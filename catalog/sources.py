@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from catalog.errors import CatalogError
-from catalog.kinds import BARS, FUNDING, QUOTES, TRADES, Kind
+from catalog.kinds import BARS, EXTERNALS, FUNDING, QUOTES, TRADES, Kind
+from catalog.outside import series_of
 
 SUFFIXES: Final = (".parquet", ".csv")
 _NAME: Final = re.compile(
@@ -19,12 +20,6 @@ _ASIDE: Final = {
     "l2deltas": "order-book changes: the catalog keeps best bid and ask (quotes) instead",
     "l3events": "single orders of a book: the catalog keeps best bid and ask (quotes) instead",
     "quotebars": "bars of bid and ask: the catalog keeps bars of trades",
-    "dvol": "a volatility index: nothing that can be traded",
-    "onchain": "on-chain figures: no prices of a market",
-    "news": "texts: no prices of a market",
-    "events": "texts: no prices of a market",
-    "fear": "a sentiment index: no prices of a market",
-    "gdelt": "a sentiment index: no prices of a market",
 }
 
 
@@ -33,7 +28,7 @@ class Source:
     """One file and the series that it is a piece of; None where only its columns can tell."""
 
     path: Path
-    instrument_id: str
+    instrument_id: str  # or the name of a series from outside
     kind: Kind | None = None
     interval: str | None = None
 
@@ -53,6 +48,8 @@ def instrument_id(symbol: str, exchange: str, market: str) -> str:
 
 def by_name(path: Path) -> Source | Aside:
     """Read what a file name says."""
+    if (series := series_of(path)) is not None:
+        return Source(path=path, instrument_id=series, kind=EXTERNALS)
     match = _NAME.fullmatch(path.stem)
     what = match["what"] if match else ""
     kind = BARS if _INTERVAL.fullmatch(what) else _KINDS.get(what)
@@ -107,9 +104,13 @@ def _file(path: Path, instrument: str | None, interval: str | None) -> Source:
         raise CatalogError(f"file {path} must end in {' or '.join(SUFFIXES)}")
     named = by_name(path)
     if instrument is not None:
-        kind = named.kind if isinstance(named, Source) else None
-        span = interval or (named.interval if isinstance(named, Source) else None)
-        return Source(path=path, instrument_id=instrument, kind=kind, interval=span)
+        market = named if isinstance(named, Source) and named.kind is not EXTERNALS else None
+        return Source(
+            path=path,
+            instrument_id=instrument,
+            kind=market.kind if market else None,
+            interval=interval or (market.interval if market else None),
+        )
     match named:
         case Aside(reason=reason):
             raise CatalogError(f"file {path}: {reason}; say --instrument if it is a series")

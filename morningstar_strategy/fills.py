@@ -1,13 +1,13 @@
-"""Reads the engine's fill events: what was filled, and what it cost."""
+"""Reads the engine's fills and fundings: what was filled, and what it cost."""
 
 from decimal import Decimal
 
-from nautilus_trader.model import Currency, LiquiditySide, OrderFilled
+from nautilus_trader.model import Currency, FundingRateUpdate, LiquiditySide, OrderFilled
 
 from morningstar_strategy.core.ledger import Fill, Role
 from morningstar_strategy.core.records import Kind, Record
 
-__all__ = ["foreign_fee", "of_fill", "read_fill"]
+__all__ = ["foreign_fee", "of_fill", "of_funding", "read_fill"]
 
 
 def foreign_fee(event: OrderFilled, currency: Currency) -> str:
@@ -56,5 +56,21 @@ def of_fill(fill: Fill, event: OrderFilled, *, role: Role, plan_id: str) -> Reco
             "fee": f"{fill.fee:f}",
             "slippage": f"{fill.slippage:f}",
             "liquidity": event.liquidity_side.name,
+        },
+    )
+
+
+def of_funding(rate: FundingRateUpdate, *, quantity: Decimal, price: Decimal) -> Record:
+    """Record what a position of a signed quantity pays (negative) or receives."""
+    amount = -quantity * price * rate.rate
+    return Record(
+        ts_event=rate.ts_event,
+        kind=Kind.FUNDING,
+        instrument_id=rate.instrument_id.value,
+        fields={
+            "rate": f"{rate.rate:f}",
+            "price": f"{price:f}",
+            "quantity": f"{quantity:f}",
+            "amount": f"{amount:f}",
         },
     )

@@ -1,19 +1,23 @@
 """The run folder: manifest, resolved settings and the journal of records."""
 
+import argparse
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
 from morningstar_strategy.core.records import Record, RecordError, Value, from_line, to_line
+from morningstar_strategy.supervisor.tape import TapeError, verify_tape
 
 MANIFEST: Final = "manifest.json"
 SETTINGS: Final = "settings.yaml"
 JOURNAL: Final = "journal.jsonl"
+TAPE: Final = "tape.jsonl"  # what a supervisor was asked and answered
 SHADOWS: Final = "shadows.jsonl"  # forecasts of models that only watch
 _BUFFER_BYTES: Final = 1 << 20
 
@@ -98,25 +102,77 @@ def read_records(folder: Path) -> Iterator[Record]:
 
 def journal_digest(folder: Path) -> str:
     """Give the SHA-256 of the journal's bytes."""
-    with (folder / JOURNAL).open("rb") as file:
+    return digest_of(folder / JOURNAL)
+
+
+def digest_of(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verify(folder: Path) -> int:
-    """Check the journal against the digest in its manifest; give the number of records.
+    """Check journal and tape against the digests in the manifest; give the number of records.
 
     Raises JournalError for whatever is missing or is not as it was written.
     """
     records = sum(1 for _ in read_records(folder))
-    said, found = _said_digest(folder / MANIFEST), journal_digest(folder)
-    if said != found:
-        raise JournalError(f"{JOURNAL} has digest {found}, {MANIFEST} says {said}")
+    manifest = _manifest(folder / MANIFEST)
+    _compare(folder / JOURNAL, manifest.get("journal_sha256"))
+    verify_taped(folder)
+    if "tape_sha256" in manifest or (folder / TAPE).exists():
+        _compare(folder / TAPE, manifest.get("tape_sha256"))
     return records
 
 
-def _said_digest(path: Path) -> object:
+def verify_taped(folder: Path) -> int:
+    """Check the chain of the tape in a run folder; give the number of exchanges, 0 without one.
+
+    Raises JournalError naming the first line that is wrong.
+    """
+    try:
+        return verify_tape(folder / TAPE)
+    except FileNotFoundError:
+        return 0
+    except TapeError as e:
+        raise JournalError(f"{e}") from e
+
+
+def _compare(path: Path, said: object) -> None:
+    try:
+        found = digest_of(path)
+    except OSError as e:
+        raise JournalError(f"{path.name} cannot be read: {e.strerror}") from e
+    if said != found:
+        raise JournalError(f"{path.name} has digest {found}, {MANIFEST} says {said}")
+
+
+def _manifest(path: Path) -> dict[str, object]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise JournalError(f"{path} is not a manifest: {e}") from e
-    return manifest.get("journal_sha256") if isinstance(manifest, dict) else None
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Verify run folders: `python -m morningstar_strategy.journal verify RUN...`; 1 for a fault."""
+    parser = argparse.ArgumentParser(
+        prog="python -m morningstar_strategy.journal",
+        description="Check that journal and tape of run folders are as they were written.",
+        epilog="Exit code 0: all are sound. 1: one is not.",
+    )
+    parser.add_argument("command", choices=("verify",))
+    parser.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    faulty = False
+    for folder in parser.parse_args(argv).folders:
+        try:
+            told = f"sound, {verify(folder):,} records, {verify_taped(folder):,} exchanges"
+        except JournalError as e:
+            faulty, told = True, f"FAULT: {e}"
+        sys.stdout.write(f"{folder}: {told}\n")
+    return int(faulty)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

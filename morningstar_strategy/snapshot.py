@@ -1,16 +1,24 @@
 """The only reader of engine state: freezes what a decision may look at."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from nautilus_trader.common import Cache
 from nautilus_trader.model import BarType, ClientOrderId, Currency, InstrumentId, Money, Venue
 from nautilus_trader.portfolio import Portfolio
 
-from morningstar_strategy.core.commands import Direction
+from morningstar_strategy.core.commands import Direction, DoNothing, TradeCommand
+from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle, round_trip_cost
 from morningstar_strategy.core.ledger import Ledger
+from morningstar_strategy.core.limits import RiskLimits, RiskMemory
+from morningstar_strategy.core.prediction import Prediction
+from morningstar_strategy.core.review import Assessment, Review, Verdict
+from morningstar_strategy.core.risk import Approved, Denied, rule_on
 from morningstar_strategy.core.state import Flat, Holding, Market, Snapshot
+
+_CONFIRMED: Final = Review(verdict=Verdict.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +156,64 @@ class Reader:
         limit = ledger.plan.setup.entry_price
         worst = price * (1 + terms.slippage) if limit is None else max(limit, price)
         return left * worst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """What a strategy sees of one instrument, and what it would do there by itself.
+
+    `halted` says why no new risk is taken, "" where it is.
+    """
+
+    snapshot: Snapshot
+    would: TradeCommand
+    halted: str
+
+
+class Window:
+    """Shows beforehand what a strategy sees and would do; looking changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        terms: Mapping[str, Terms],
+        ledgers: Mapping[str, Ledger],
+        decision: DecisionPolicy,
+        limits: RiskLimits,
+        memory: Callable[[], RiskMemory],
+    ) -> None:
+        self._reader = reader
+        self._terms = terms
+        self._ledgers = ledgers
+        self._decision = decision
+        self._limits = limits
+        self._memory = memory
+        self._costs = {n: round_trip_cost(t.taker_fee, t.slippage) for n, t in terms.items()}
+
+    def would_act(self, prediction: Prediction, *, now_ns: int) -> bool:
+        """Say quickly whether the strategy may do something by itself."""
+        name = prediction.instrument_id
+        ledger = self._ledgers.get(name)
+        return not is_idle(
+            Assessment(prediction=prediction, review=_CONFIRMED),
+            Flat() if ledger is None else ledger.trade,
+            now_ns=now_ns,
+            policy=self._decision,
+            cost=self._costs[name],
+        )
+
+    def glimpse(self, prediction: Prediction, *, now_ns: int) -> Glimpse | None:
+        """Freeze the state with what the gate would let through; None where nothing is decided."""
+        name = prediction.instrument_id
+        now = self._reader.snapshot(name, now_ns=now_ns, terms=self._terms, ledgers=self._ledgers)
+        if now is None or not self._reader.is_trading(self._terms[name]):
+            return None
+        memory = self._memory()
+        command = decide(Assessment(prediction=prediction, review=_CONFIRMED), now, self._decision)
+        match rule_on(command, now, self._limits, memory):
+            case Approved(command=approved):
+                would = approved
+            case Denied(rule=rule, reason=reason):
+                would = DoNothing(reasoning=f"denied by {rule}: {reason}")
+        return Glimpse(snapshot=now, would=would, halted=memory.halted or memory.day_halted)

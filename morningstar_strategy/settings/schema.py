@@ -6,19 +6,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from morningstar_strategy.core.baseline import BaselineRule
 from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.settings.section import Section
+from morningstar_strategy.settings.supervision import SupervisorSettings
+from morningstar_strategy.supervisor.feeds import FeedSpec
 
-__all__ = ["DataSettings", "JournalSettings", "PredictorSettings", "Settings", "VenueSettings"]
-
-
-class Section(BaseModel):
-    """A part of the settings: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = [
+    "DataSettings",
+    "JournalSettings",
+    "PredictorSettings",
+    "Settings",
+    "SupervisorSettings",
+    "VenueSettings",
+]
 
 
 class Interval(StrEnum):
@@ -40,7 +44,12 @@ class Interval(StrEnum):
 
 
 class DataSettings(Section):
-    """Which bars are traded: catalog folder, instruments, interval, and the span in UTC."""
+    """Which bars are traded: catalog folder, instruments, interval, and the span in UTC.
+
+    `externals` names what the catalog knows from outside and a supervisor is shown: a series such
+    as `btc-dvol`, one of its measures as `btc-onchain/AdrActCnt`, or the funding of an instrument
+    as `funding/BTCUSDT-PERP.BINANCE`. `feeds` are sources outside that live trading polls.
+    """
 
     catalog: Path = Path("data/catalog")
     instruments: tuple[str, ...] = Field(
@@ -50,6 +59,8 @@ class DataSettings(Section):
     interval: Interval = Interval.M5
     start: datetime | None = None
     end: datetime | None = None
+    externals: tuple[str, ...] = ()
+    feeds: tuple[FeedSpec, ...] = ()
 
     @field_validator("start", "end")
     @classmethod
@@ -58,11 +69,19 @@ class DataSettings(Section):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
-    @field_validator("instruments")
+    @field_validator("instruments", "externals")
     @classmethod
-    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _distinct(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if len(set(value)) != len(value):
-            raise ValueError(f"instruments must be distinct, were {', '.join(value)}")
+            raise ValueError(f"{info.field_name} must be distinct, were {', '.join(value)}")
+        return value
+
+    @field_validator("feeds")
+    @classmethod
+    def _named_apart(cls, value: tuple[FeedSpec, ...]) -> tuple[FeedSpec, ...]:
+        names = [feed.name for feed in value]
+        if len(set(names)) != len(names):
+            raise ValueError(f"feeds must have distinct names, were {', '.join(names)}")
         return value
 
     @model_validator(mode="after")
@@ -144,5 +163,6 @@ class Settings(Section):
     predictor: PredictorSettings = Field(default_factory=PredictorSettings)
     decision: DecisionPolicy = Field(default_factory=DecisionPolicy)
     risk: RiskLimits = Field(default_factory=RiskLimits)
+    supervisor: SupervisorSettings = Field(default_factory=SupervisorSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)

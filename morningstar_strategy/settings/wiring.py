@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from nautilus_trader.model import BarType, Currency, CurrencyPair
 from nautilus_trader.risk import RiskEngineConfig
 
+from morningstar_strategy.actors.consultation import ConsultationActor
 from morningstar_strategy.actors.journaling import JournalActor
 from morningstar_strategy.actors.prediction import PredictionActor
 from morningstar_strategy.actors.shadow import ShadowActor
@@ -18,12 +19,13 @@ from morningstar_strategy.core.prediction import Forecaster, Predictor
 from morningstar_strategy.faults import Faults
 from morningstar_strategy.journal import Journal
 from morningstar_strategy.memory import MemoryFile
-from morningstar_strategy.model.bundle import MorningstarModel, arming_fault
+from morningstar_strategy.model.bundle import MorningstarModel, arming_fault, read_manifest
 from morningstar_strategy.model.forecasts import StreamForecaster
 from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredictor
 from morningstar_strategy.model.shelf import bundle_folder
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import Settings, VenueSettings
+from morningstar_strategy.settings.supervising import Supervision
 from morningstar_strategy.snapshot import Terms
 from morningstar_strategy.strategy import Mandate, MorningstarStrategy
 from morningstar_strategy.supervisor.reviewer import AbstainingReviewer
@@ -31,6 +33,7 @@ from morningstar_strategy.supervisor.reviewer import AbstainingReviewer
 __all__ = [
     "Components",
     "Foresee",
+    "calibration_of",
     "engine_risk",
     "make_components",
     "make_predictor",
@@ -69,31 +72,27 @@ def make_components(
     foresee: Foresee = _streamed,
     memory_file: MemoryFile | None = None,
     armed_ns: int | None = None,
+    supervision: Supervision | None = None,
 ) -> Components:
     """Wire actors and strategy for these instruments.
 
     `foresee` makes the forecaster of one series: bar by bar, or looked up in forecasts made ahead.
     `memory_file` keeps halts across restarts; a backtest has none and starts afresh. `armed_ns` is
-    the moment at which trading with money is armed, which only mode live does.
+    the moment at which trading with money is armed, which only mode live does. `supervision` of
+    None lets the model's signals pass as they are.
     Raises ValueError where the settings name a model that cannot be used.
     """
     faults = Faults()
-    mandate = Mandate(
-        terms=terms,
-        currency=Currency.from_str(settings.currency),
-        decision=settings.decision,
-        risk=settings.risk,
-        style=style,
-        equity_every_secs=settings.journal.equity_every_secs,
-    )
     predictor = make_predictor(settings)
     if settings.mode == "live":
         _check_arming(settings, predictor, armed_ns)
+    mandate = _mandate(settings, terms, style, supervision)
+    strategy = MorningstarStrategy(mandate=mandate, faults=faults, memory_file=memory_file)
     every = settings.journal.assessments == "all"
     bar_types = tuple(term.bar_type for term in terms)
     actors: list[Any] = [  # of the engine, which has no common type for actors
         JournalActor(journal=journal, faults=faults, every_assessment=every),
-        SupervisionActor(reviewer=AbstainingReviewer("off"), faults=faults),
+        _supervising(supervision, mandate, strategy, faults),
         PredictionActor(
             forecasters={bar_type: foresee(bar_type, predictor) for bar_type in bar_types},
             faults=faults,
@@ -108,8 +107,46 @@ def make_components(
             for bar_type in bar_types
         }
         actors.append(ShadowActor(forecasters=forecasters, journal=shadow_journal, faults=faults))
-    strategy = MorningstarStrategy(mandate=mandate, faults=faults, memory_file=memory_file)
     return Components(actors=tuple(actors), strategy=strategy, faults=faults, predictor=predictor)
+
+
+def _mandate(
+    settings: Settings,
+    terms: tuple[Terms, ...],
+    style: VenueStyle,
+    supervision: Supervision | None,
+) -> Mandate:
+    decision = settings.decision
+    if supervision is not None:
+        decision = replace(decision, accept_proposals=supervision.may_propose)
+    return Mandate(
+        terms=terms,
+        currency=Currency.from_str(settings.currency),
+        decision=decision,
+        risk=settings.risk,
+        style=style,
+        equity_every_secs=settings.journal.equity_every_secs,
+    )
+
+
+def _supervising(
+    supervision: Supervision | None,
+    mandate: Mandate,
+    strategy: MorningstarStrategy,
+    faults: Faults,
+) -> SupervisionActor | ConsultationActor:
+    if supervision is None:
+        return SupervisionActor(reviewer=AbstainingReviewer("off"), faults=faults)
+    return ConsultationActor(
+        counsel=supervision.counsel,
+        way=supervision.way,
+        view=strategy,
+        limits=mandate.risk,
+        bar_types={term.instrument_id.value: term.bar_type for term in mandate.terms},
+        known=supervision.known,
+        tape=supervision.tape,
+        faults=faults,
+    )
 
 
 def _check_arming(settings: Settings, predictor: Predictor, armed_ns: int | None) -> None:
@@ -138,6 +175,22 @@ def make_predictor(settings: Settings) -> Predictor:
             return BaselinePredictor(settings.predictor.baseline)
         case "bundle":
             return _bundled(settings, settings.predictor.bundle, "bundle")
+
+
+def calibration_of(settings: Settings) -> str:
+    """Say how far the predictor's probabilities may be believed.
+
+    Raises ValueError for a bundle that is not there or does not say.
+    """
+    asked = settings.predictor
+    match asked.kind:
+        case "baseline":
+            return "votes of a rule, not calibrated"
+        case "bundle":
+            interval = settings.data.interval.value
+            folder = bundle_folder(asked.bundle, interval=interval, registry=asked.registry)
+            edge = read_manifest(folder).direction_edge
+            return f"skill in direction, measured out of sample: {edge}"
 
 
 def make_shadows(settings: Settings) -> tuple[Predictor, ...]:

@@ -1,6 +1,7 @@
 """A small synthetic catalog, made once, and commands run as a user runs them."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,13 @@ import pytest
 from catalog.sample import main as make_sample
 
 ROOT: Final = Path(__file__).parents[2]
+
+
+def commands_of(page: str) -> list[str]:
+    """List what a page of the documentation tells a user to type, without comments."""
+    blocks = re.findall(r"```bash\n(.*?)```", page, flags=re.S)
+    lines = (line.split("  #")[0].strip() for block in blocks for line in block.splitlines())
+    return sorted({re.sub(r"\s+#.*", "", line) for line in lines if line})
 
 
 class RunCommand(Protocol):

@@ -40,8 +40,8 @@ def test_the_local_exchange_runs_until_it_is_interrupted() -> None:
             running.kill()
 
 
-@pytest.mark.parametrize("target", ["conformance", "faults", "soak"])
-def test_a_target_of_the_adapters_proof_names_a_module_that_explains_itself(
+@pytest.mark.parametrize("target", ["conformance", "faults", "soak", "adversarial"])
+def test_a_target_of_a_proof_names_a_module_that_explains_itself(
     target: str, command: RunCommand
 ) -> None:
     plan = subprocess.run(

@@ -15,23 +15,23 @@ import pytest
 from catalog import download as download_command
 from catalog import venue as venue_module
 from catalog.store import list_series
-from tests.acceptance.conftest import ROOT, RunCommand
+from tests.acceptance.conftest import ROOT, RunCommand, commands_of
 from tests.venue.bitget_rest import BitgetRest, perp, redirect
 
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 NOON_MS: Final = int(datetime(2024, 1, 2, 12, tzinfo=UTC).timestamp()) * 1000
 TARGETS: Final = {
     *("help", "backtest", "train", "test", "check"),
-    *("property", "mutate", "conformance", "faults", "soak", "bench", "clean"),
+    *("property", "mutate", "conformance", "faults", "adversarial", "soak", "bench", "clean"),
 }
 MODEL: Final = "python -m morningstar_strategy.model."
+JOURNAL: Final = "python -m morningstar_strategy.journal"
+SUPERVISED: Final = "python backtests/run.py --config config/supervised.yaml"
 
 
 def commands() -> list[str]:
-    """List what the README tells a user to type, without comments."""
-    blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
-    lines = (line.split("  #")[0].strip() for block in blocks for line in block.splitlines())
-    return sorted({re.sub(r"\s+#.*", "", line) for line in lines if line})
+    """List what the README tells a user to type."""
+    return commands_of(README)
 
 
 def starting(words: str) -> str:
@@ -53,9 +53,9 @@ def checkout(tmp_path: Path) -> Path:
 def test_no_command_of_the_readme_is_left_out() -> None:
     scripts = (
         *("catalog/ingest.py", "catalog/download.py", "catalog/check.py", "backtests/run.py"),
-        "adapters/examples/quickstart.py",
+        *("adapters/examples/quickstart.py", "backtests/trade_log.py"),
     )
-    modules = (f"{MODEL}training", f"{MODEL}registry", "python -m tests.venue")
+    modules = (f"{MODEL}training", f"{MODEL}registry", "python -m tests.venue", JOURNAL)
     known = ("make ", *modules, *(f"python {script}" for script in scripts))
     assert [command for command in commands() if not command.startswith(known)] == []
     named = {command.split()[1] for command in commands() if command.startswith("make ")}
@@ -138,6 +138,32 @@ def test_a_model_is_trained_listed_verified_and_served(
     result = command(*run.split()[1:], cwd=checkout)
     assert result.returncode == 0, result.stderr
     assert "direction_edge: none" in result.stdout
+
+
+def test_a_supervised_run_is_made_replayed_verified_and_exported(
+    checkout: Path, command: RunCommand, sample: Path
+) -> None:
+    """The commands of the README, over the few days that the sample of the tests has."""
+    shutil.copytree(sample, checkout / "data/sample")
+    few = ("--set", "data.end=2024-01-05")
+    assert SUPERVISED in commands()
+    result = command(*SUPERVISED.split()[1:], *few, cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    (run,) = (checkout / "runs").iterdir()
+    replay = starting(f"{SUPERVISED} --set").replace("NAME", run.name)
+    result = command(*replay.split()[1:], *few, "--set", "runs=again", cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    (again,) = (checkout / "again").iterdir()
+    assert (again / "journal.jsonl").read_bytes() == (run / "journal.jsonl").read_bytes()
+    result = command(*starting(JOURNAL).replace("NAME", run.name).split()[1:], cwd=checkout)
+    assert result.returncode == 0, result.stdout
+    assert "sound" in result.stdout
+    export = starting("python backtests/trade_log.py").replace("NAME", run.name)
+    result = command(*export.split()[1:], cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    rows = (run / "trade_log.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0].startswith("order_id,symbol,direction")
+    assert len(rows) > 1
 
 
 def test_make_train_trains_by_the_recipe_of_the_readme() -> None:

@@ -83,6 +83,8 @@ class Rig:
     options: dict[str, Any] = field(default_factory=dict)  # of the engine's venue
     capital: int = 10_000
     memory_file: MemoryFile | None = None
+    more: Sequence[Any] = ()  # actors of the test's own
+    supervising: "Callable[[Rig], Any] | None" = None  # makes an actor in place of the reviewer's
 
     def __post_init__(self) -> None:
         config = BacktestEngineConfig(
@@ -134,8 +136,12 @@ class Rig:
         for instrument, bars in zip(self.instruments, self.bars, strict=True):
             self.engine.add_instrument(instrument)
             self.engine.add_data(list(bars))
-        supervisor = SupervisionActor(reviewer=self.reviewer, faults=self.faults)
-        for actor in (self.recorder, supervisor, self._foresight):
+        supervisor = (
+            SupervisionActor(reviewer=self.reviewer, faults=self.faults)
+            if self.supervising is None
+            else self.supervising(self)
+        )
+        for actor in (self.recorder, *self.more, supervisor, self._foresight):
             self.engine.add_actor(actor)
         self.engine.add_strategy(self.strategy)
         self.engine.run()

@@ -157,9 +157,23 @@ def test_the_adapter_benchmark_prints_ratios_and_latencies(tmp_path: Path) -> No
     assert found["bitget order: command to bytes on the socket, p99"]["goal"] == 5
 
 
+def test_the_supervisor_benchmark_tells_overhead_and_the_engines_gaps(tmp_path: Path) -> None:
+    said, found = _figures("supervisor", tmp_path)
+    assert {name: figure["goal"] for name, figure in found.items() if figure["goal"]} == {
+        "a question asked, overhead": 200.0,
+        "engine's thread beside replies of 0.3 s, longest gap": 5.0,
+    }
+    assert all(figure["value"] > 0 for figure in found.values())
+    assert found["slowest reply"]["value"] >= 0.3
+    assert "a bar on which nothing is asked" in said
+    thinking = found["the thinking in it"]["value"]
+    assert thinking < found["a question asked, overhead"]["value"]
+
+
 def test_every_benchmark_of_the_issue_is_in_the_list() -> None:
     assert set(BENCHMARKS) == {
-        *("adapter", "engine", "features", "gate", "growth", "truth", "ingest", "idle", "model")
+        *("adapter", "engine", "features", "gate", "growth", "truth", "ingest", "idle", "model"),
+        "supervisor",
     }
 
 
@@ -179,7 +193,7 @@ def test_a_benchmark_that_fails_is_said_to_have_failed() -> None:
     assert "FAILED" in console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
 
 
-@pytest.mark.parametrize("script", ["engine", "growth", "idle"])
+@pytest.mark.parametrize("script", ["engine", "growth", "idle", "supervisor"])
 def test_an_impossible_number_of_rounds_is_refused(script: str) -> None:
     done = subprocess.run(
         [sys.executable, f"benchmarks/{script}.py", "--rounds", "0"],

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog import ingest
-from catalog.kinds import BARS, FUNDING, QUOTES, TRADES
+from catalog.kinds import BARS, EXTERNALS, FUNDING, QUOTES, TRADES
 from catalog.sources import Aside, Source, by_name
 from catalog.store import (
     bar_type,
@@ -68,6 +68,8 @@ def run(root: Path, *arguments: object) -> int:
         ("PEPEUSDT-aggtrades-binance-spot-20241027", TRADES, "PEPEUSDT.BINANCE", None),
         ("ETHUSDT-quotes-binance-spot-20240808", QUOTES, "ETHUSDT.BINANCE", None),
         ("XRPUSDT-funding-binance-perp-202001-202504", FUNDING, "XRPUSDT-PERP.BINANCE", None),
+        ("BTC-dvol-1h-deribit-202104-202504", EXTERNALS, "btc-dvol", None),
+        ("crypto-news-202110-202207", EXTERNALS, "crypto-news", None),
     ],
 )
 def test_a_name_says_series_and_instrument(
@@ -82,11 +84,8 @@ def test_a_name_says_series_and_instrument(
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("BTC-dvol-1h-deribit-202104-202504", "volatility index"),
-        ("BTC-onchain-1d-coinmetrics-200901-202504", "on-chain"),
         ("BTCUSDT-l2deltas-binance-perp-20240808", "order-book"),
         ("BTCUSD-quotebars-1m-coinbase-spot-20170903-20180405", "bid and ask"),
-        ("crypto-news-202110-202207", "texts"),
         ("prices", "its name is not"),
     ],
 )
@@ -152,7 +151,7 @@ def test_a_folder_is_ingested_by_names_and_says_what_it_left_aside(
 ) -> None:
     folder = tmp_path / "in"
     put(folder, "BTCUSDT-1m-binance-perp-202401.parquet", bars())
-    put(folder, "crypto-news-202110-202207.parquet", pa.table({"title": ["x"]}))
+    put(folder, "BTCUSDT-l2deltas-binance-perp-202401.parquet", pa.table({"title": ["x"]}))
     moments = pa.array([JANUARY_NS, JANUARY_NS + 1], pa.timestamp("ns", "UTC"))
     rates = {"ts": moments, "funding_rate": [0.0001, -1.234e-05]}
     put(folder, "BTCUSDT-funding-binance-perp-202401.parquet", pa.table(rates))
@@ -164,7 +163,8 @@ def test_a_folder_is_ingested_by_names_and_says_what_it_left_aside(
     (folder / "README.md").write_text("not data")
     assert run(tmp_path / "c", folder, "--json") == 0
     outcome = json.loads(capsys.readouterr().out)
-    assert [item["file"] for item in outcome["left_aside"]] == ["crypto-news-202110-202207.parquet"]
+    aside = ["BTCUSDT-l2deltas-binance-perp-202401.parquet"]
+    assert [item["file"] for item in outcome["left_aside"]] == aside
     assert [item["added"] for item in outcome["ingested"]] == [10, 2, 2, 2]
     name = "BTCUSDT-PERP.BINANCE"
     assert [u.rate for u in load_funding(tmp_path / "c", name)] == [
@@ -255,8 +255,10 @@ def test_paths_that_are_no_series_are_refused(
     assert "does not exist" in error_of(capsys, run(root, folder))
     folder.mkdir()
     assert "holds no Parquet or CSV" in error_of(capsys, run(root, folder))
+    book = put(folder, "BTCUSDT-l2deltas-binance-perp-202401.parquet", pa.table({"title": ["x"]}))
+    assert "order-book changes" in error_of(capsys, run(root, book))
+    assert "has no columns of bars" in error_of(capsys, run(root, book, "--instrument", SPOT))
     news = put(folder, "crypto-news-202110-202207.parquet", pa.table({"title": ["x"]}))
-    assert "texts: no prices" in error_of(capsys, run(root, news))
     assert "has no columns of bars" in error_of(capsys, run(root, news, "--instrument", SPOT))
     assert "is a folder whose names" in error_of(capsys, run(root, folder, "--instrument", SPOT))
     (folder / "x.txt").write_text("")

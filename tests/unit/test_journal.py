@@ -10,14 +10,20 @@ from morningstar_strategy.core.records import Kind, Record, to_line
 from morningstar_strategy.journal import (
     JOURNAL,
     MANIFEST,
+    TAPE,
     Journal,
     JournalError,
     RunFolder,
+    digest_of,
     journal_digest,
+    main,
     read_records,
     verify,
+    verify_taped,
     write_json,
 )
+from morningstar_strategy.supervisor.tape import TapeWriter
+from tests.harness.counsels import exchange, scene
 
 
 def record(ts_event: int) -> Record:
@@ -42,6 +48,57 @@ def folder(tmp_path: Path) -> Path:
 def test_what_is_appended_is_read_back_in_order(folder: Path) -> None:
     assert list(read_records(folder)) == RECORDS
     assert verify(folder) == 5
+
+
+@pytest.fixture
+def taped(folder: Path) -> Path:
+    """Add a tape of three exchanges, and vouch for it."""
+    with TapeWriter(folder / TAPE) as tape:
+        for number in range(1, 4):
+            tape.append(exchange(scene(number)))
+    digests = {"journal_sha256": journal_digest(folder), "tape_sha256": digest_of(folder / TAPE)}
+    write_json(folder / MANIFEST, digests)
+    return folder
+
+
+def test_a_run_with_a_tape_is_verified_with_it(
+    taped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (verify(taped), verify_taped(taped)) == (5, 3)
+    assert main(["verify", str(taped)]) == 0
+    assert capsys.readouterr().out == f"{taped}: sound, 5 records, 3 exchanges\n"
+
+
+def test_every_changed_byte_of_a_tape_is_found(taped: Path) -> None:
+    sound = (taped / TAPE).read_bytes()
+    for place in range(0, len(sound), 37):
+        changed = bytearray(sound)
+        changed[place] ^= 1
+        (taped / TAPE).write_bytes(changed)
+        with pytest.raises(JournalError):
+            verify(taped)
+
+
+def test_a_tape_cut_at_a_line_taken_away_or_added_is_found_by_the_manifest(
+    taped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (taped / TAPE).read_bytes().splitlines(keepends=True)
+    (taped / TAPE).write_bytes(b"".join(lines[:2]))
+    assert verify_taped(taped) == 2  # the chain alone cannot know of it
+    with pytest.raises(JournalError, match=r"tape\.jsonl has digest"):
+        verify(taped)
+    (taped / TAPE).unlink()
+    with pytest.raises(JournalError, match=r"tape\.jsonl cannot be read"):
+        verify(taped)
+    assert main(["verify", str(taped)]) == 1
+    assert "FAULT: tape.jsonl cannot be read" in capsys.readouterr().out
+
+
+def test_a_tape_that_no_manifest_vouches_for_is_found(folder: Path) -> None:
+    with TapeWriter(folder / TAPE) as tape:
+        tape.append(exchange(scene(1)))
+    with pytest.raises(JournalError, match="says None"):
+        verify(folder)
 
 
 def test_an_empty_journal_is_a_journal(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ OTHER: dict[str, Any] = {
         "interval": "15m",
         "start": "2024-01-02T03:04:05Z",
         "end": "2024-03-01",
+        "externals": ["crypto-fear-greed", "btc-onchain/AdrActCnt"],
+        "feeds": [{"name": "news", "url": "https://example.com/rss", "kind": "rss"}],
     },
     "venue": {
         "maker_fee_percent": None,
@@ -105,6 +107,41 @@ OTHER: dict[str, Any] = {
         "observe_every_secs": 299,
         "correlated": [["AUSDT.BINANCE", "BUSDT.BINANCE"], ["AUSDT.BINANCE"]],
     },
+    "supervisor": {
+        "source": "scripted",
+        "tape": "other.jsonl",
+        "scripted_latency_ms": 1,
+        "policy": {
+            "may_propose": True,
+            "cycle_secs": 899,
+            "deadline_secs": 7.9,
+            "least_repair_secs": 0.9,
+            "silence_scale": 0.4,
+            "veto_bars": 3,
+            "lessons": 4,
+            "words": 7,
+            "word_chars": 239,
+            "numbers": 15,
+        },
+        "budget": {
+            "tokens_per_day": 1_999_999,
+            "money_per_day": 1.9,
+            "tokens_per_decision": 19_999,
+            "money_per_decision": 0.09,
+            "max_reply_tokens": 699,
+            "prices": {"m": {"tokens_in": 1, "tokens_out": 2}},
+        },
+        "providers": ["mistral", {"preset": "ollama", "model": "m"}],
+        "patience": {
+            "attempts": 3,
+            "first_wait_secs": 0.24,
+            "most_wait_secs": 1.9,
+            "first_share": 0.5,
+            "breaker_failures": 2,
+            "breaker_secs": 59.0,
+        },
+        "workers": 3,
+    },
     "journal": {"assessments": "all", "equity_every_secs": 3599},
     "report": {"trials": 12},
 }
@@ -112,7 +149,7 @@ OTHER: dict[str, Any] = {
 
 def leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and name != "prices":  # its keys are models
             yield from leaves(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
@@ -236,6 +273,16 @@ def test_an_unknown_key_is_refused_at_every_level_by_its_full_name(
         ("data.interval=7m", "data.interval", "'7m'"),
         ("data.instruments=[]", "data.instruments", "[]"),
         ("data.instruments=[A, B, A]", "data.instruments", "A, B, A"),
+        ("data.externals=[A, B, A]", "data.externals", "A, B, A"),
+        ("data.feeds=[{name: a, url: 'http://a.b/', kind: rss}]", "data.feeds.0", "http://a.b/"),
+        ("data.feeds=[{name: a, url: 'https://a.b/', kind: x}]", "data.feeds.0.kind", "'x'"),
+        ("data.feeds=[{a: 1}]", "data.feeds.0", "a"),
+        (
+            "data.feeds=[{name: a, url: 'https://a.b/', kind: rss},"
+            " {name: a, url: 'https://a.c/', kind: rss}]",
+            "data.feeds",
+            "a, a",
+        ),
         ("data.start=yesterday", "data.start", "'yesterday'"),
         ("venue.leverage=0.5", "venue.leverage", "0.5"),
         ("venue.latency_ms=-1", "venue.latency_ms", "-1"),

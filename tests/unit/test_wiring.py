@@ -2,11 +2,13 @@
 
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from nautilus_trader.model import Currency, InstrumentId
 
+from morningstar_strategy.actors.consultation import ConsultationActor
 from morningstar_strategy.actors.journaling import JournalActor
 from morningstar_strategy.actors.prediction import PredictionActor
 from morningstar_strategy.actors.supervision import SupervisionActor
@@ -17,6 +19,7 @@ from morningstar_strategy.journal import Journal
 from morningstar_strategy.model.bundle import read_manifest
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import Settings, VenueSettings
+from morningstar_strategy.settings.supervising import in_line, open_supervision
 from morningstar_strategy.settings.wiring import (
     Components,
     make_components,
@@ -73,6 +76,35 @@ def test_components_are_three_actors_and_a_strategy_with_one_box_of_faults(tmp_p
     assert kinds == [JournalActor, SupervisionActor, PredictionActor]
     assert all(actor.faults is made.faults for actor in (*made.actors, made.strategy))
     assert made.predictor.model == make_predictor(Settings()).model
+
+
+@pytest.mark.parametrize(("may_propose", "accepts"), [(True, False), (False, True)])
+def test_a_supervisor_is_consulted_and_alone_says_whether_it_may_propose(
+    tmp_path: Path, *, may_propose: bool, accepts: bool
+) -> None:
+    terms = (terms_of(perpetual(), bar_type(), COSTS),)
+    settings = Settings.model_validate(
+        {
+            "supervisor": {"source": "scripted", "may_propose": may_propose},
+            "decision": {"accept_proposals": accepts},
+        }
+    )
+    with (
+        Journal(tmp_path / "journal.jsonl") as journal,
+        open_supervision(
+            settings.supervisor,
+            tape=tmp_path / "tape.jsonl",
+            carry=in_line,
+            environ={},
+            rng=Random(1),
+        ) as supervision,
+    ):
+        made = make_components(
+            settings, terms=terms, style=STYLE, journal=journal, supervision=supervision
+        )
+    kinds = [type(actor) for actor in made.actors]
+    assert kinds == [JournalActor, ConsultationActor, PredictionActor]
+    assert made.strategy._mandate.decision.accept_proposals is may_propose
 
 
 def mandate(*bases: str, every: int = 60) -> Mandate:

@@ -1,76 +1,40 @@
-"""Assessment in, orders out: reads the engine, asks the core, acts."""
+"""Keeps plans: books fills, tends orders, marks the equity."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from nautilus_trader.model import Currency, FundingRateUpdate, OrderFilled, Venue
+from nautilus_trader.model import FundingRateUpdate, OrderFilled
 from nautilus_trader.trading import Strategy, StrategyConfig
 
-from morningstar_strategy.core.commands import DoNothing
-from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle, round_trip_cost
 from morningstar_strategy.core.ledger import Ledger, Role
-from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.records import (
     Kind,
     Record,
     Value,
-    of_assessment,
-    of_command,
+    of_equity,
+    of_health,
     of_plan,
-    of_ruling,
 )
-from morningstar_strategy.core.review import Assessment
-from morningstar_strategy.core.risk import (
-    AccountRisk,
-    Approved,
-    Denied,
-    Ruling,
-    account_risk,
-    rule_on,
-)
-from morningstar_strategy.core.state import Active, Flat, Pending
+from morningstar_strategy.core.risk import AccountRisk, account_risk
+from morningstar_strategy.core.state import Active, Ended, Pending
 from morningstar_strategy.faults import Faults, guarded
-from morningstar_strategy.fills import foreign_fee, of_fill, read_fill
+from morningstar_strategy.fills import foreign_fee, of_fill, of_funding, read_fill
 from morningstar_strategy.memory import MemoryFile, RiskWatch
-from morningstar_strategy.orders import Orders, VenueStyle
+from morningstar_strategy.orders import Orders
 from morningstar_strategy.snapshot import Reader, Terms
-from morningstar_strategy.topics import ASSESSMENT, RECORD
+from morningstar_strategy.strategy.mandate import Mandate
+from morningstar_strategy.topics import PLAN, RECORD
+
+__all__ = ["PlanKeeper"]
 
 type Event = Any  # the engine has no common type for the events of orders
 
 _SECOND: Final = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mandate:
-    """What a strategy may trade, how, and within which limits."""
-
-    terms: tuple[Terms, ...]
-    currency: Currency
-    decision: DecisionPolicy
-    risk: RiskLimits
-    style: VenueStyle
-    equity_every_secs: int = 3_600
-
-    def __post_init__(self) -> None:
-        if not self.terms:
-            raise ValueError("a mandate needs at least one instrument")
-        venues = sorted({terms.instrument_id.venue.value for terms in self.terms})
-        if len(venues) != 1:
-            raise ValueError(f"all instruments of a mandate share one venue, were of {venues}")
-        if not self.equity_every_secs > 0:
-            raise ValueError(f"equity_every_secs must be positive, was {self.equity_every_secs}")
-
-    @property
-    def venue(self) -> Venue:
-        """Give the venue of all instruments."""
-        return self.terms[0].instrument_id.venue
-
-
-class MorningstarStrategy(Strategy):
-    """Trades plans on several instruments of one account under portfolio-wide risk."""
+class PlanKeeper(Strategy):
+    """Books what the venue says, keeps what is open protected, lets risk see the equity."""
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         """Keep our arguments from the engine's constructor."""
@@ -84,18 +48,13 @@ class MorningstarStrategy(Strategy):
         self.faults = faults
         self._mandate = mandate
         self._terms: Mapping[str, Terms] = {t.instrument_id.value: t for t in mandate.terms}
-        self._costs = {
-            name: round_trip_cost(t.taker_fee, t.slippage) for name, t in self._terms.items()
-        }
         self._observe_due_ns = 0
         self._mark_due_ns = 0
         self._watch = RiskWatch(limits=mandate.risk, file=memory_file)
-        self._idle_reason: dict[str, str] = {}
         self._level = AccountRisk.SAFE
 
-    @guarded
-    def on_start(self) -> None:
-        """Take hold of the engine's parts and listen."""
+    def _take_hold(self) -> None:
+        """Take hold of the engine's parts; it has them from the start on."""
         cache, mandate = self.cache, self._mandate
         self._clock = self.clock
         self._reader = Reader(
@@ -106,73 +65,11 @@ class MorningstarStrategy(Strategy):
         )
         for terms in mandate.terms:
             self.subscribe_funding_rates(terms.instrument_id)
-        self.subscribe_topic(ASSESSMENT, self.on_assessment)
-        self._observe(self._clock.timestamp_ns())
 
     @guarded
     def on_stop(self) -> None:
         """Take the last mark of the equity; positions keep their stops."""
         self._mark(self._clock.timestamp_ns(), self._reader.equity())
-
-    # ------------------------------------------------------------ decisions
-
-    @guarded
-    def on_assessment(self, assessment: Any) -> None:
-        """Decide on an assessment, let the gate rule, carry out what it approved.
-
-        After a fault nothing is decided any more, but what is open is still tended.
-        """
-        name = assessment.prediction.instrument_id
-        now_ns = self._clock.timestamp_ns()
-        if now_ns >= self._observe_due_ns:
-            self._observe(now_ns)
-        ledger = self._orders.book.get(name)
-        if ledger is not None and (
-            name in self._orders.restless or ledger.rest_has_expired(now_ns)
-        ):
-            self._tend(name)
-            ledger = self._orders.book.get(name)
-        trade = Flat() if ledger is None else ledger.trade
-        if self.faults:
-            return
-        policy, cost = self._mandate.decision, self._costs[name]
-        if is_idle(assessment, trade, now_ns=now_ns, policy=policy, cost=cost):
-            self._idle_reason.pop(name, None)
-        else:
-            self._act(assessment, name, now_ns)
-
-    def _act(self, assessment: Assessment, name: str, now_ns: int) -> None:
-        now = self._reader.snapshot(
-            name, now_ns=now_ns, terms=self._terms, ledgers=self._orders.book
-        )
-        if now is None or not self._reader.is_trading(self._terms[name]):
-            return
-        command = decide(assessment, now, self._mandate.decision)
-        ruling = rule_on(command, now, self._mandate.risk, self._watch.memory)
-        if self._repeats(ruling, name):
-            return
-        self._record(of_assessment(assessment))
-        self._record(of_command(command, ts_event=now_ns, instrument_id=name))
-        self._record(of_ruling(ruling, ts_event=now_ns, instrument_id=name, equity=now.equity))
-        if isinstance(ruling, Approved):
-            self._orders.execute(ruling, self._terms[name], now_ns=now_ns)
-            opened = self._orders.book.get(name)
-            if opened is not None and isinstance(now.trade, Flat):
-                self._record(of_plan(Pending(plan=opened.plan), ts_event=now_ns))
-            self._settle(name)
-
-    def _repeats(self, ruling: Ruling, name: str) -> bool:
-        """Say whether again nothing came of the instrument's signal, for the same reason."""
-        match ruling:
-            case Denied(rule=rule):
-                why = rule
-            case Approved(command=DoNothing(reasoning=reasoning)):
-                why = reasoning
-            case _:
-                why = ""
-        repeated = why != "" and self._idle_reason.get(name) == why
-        self._idle_reason[name] = why
-        return repeated
 
     # ------------------------------------------------------------ equity and halts
 
@@ -194,25 +91,25 @@ class MorningstarStrategy(Strategy):
         self._watch.see(equity, now_ns=now_ns)
         halted = self._watch.news()
         if halted is not None:
-            state = "halted" if halted else "released"
-            self._tell(Kind.HEALTH, now_ns, "", {"state": state, "reason": halted})
+            self._say(now_ns, "", "halted" if halted else "released", halted)
             self.log.warning(f"No new risk: {halted}" if halted else "New risk is allowed again")
         return equity
 
     def _mark(self, now_ns: int, equity: Decimal) -> None:
         exposure, risk = self._reader.exposure(self._terms), self._account_risk(now_ns)
-        fields: dict[str, Value] = {
-            "equity": f"{equity:f}",
-            "balance": f"{equity - self._reader.unrealized():f}",
-            "exposure": {name: f"{value:f}" for name, value in exposure.items()},
-            "drawdown": f"{self._watch.memory.drawdown(equity):.8f}",
-            "risk": risk.value,
-        }
-        self._tell(Kind.EQUITY, now_ns, "", fields)
+        drawdown = self._watch.memory.drawdown(equity)
+        told = of_equity(
+            ts_event=now_ns,
+            equity=equity,
+            balance=equity - self._reader.unrealized(),
+            exposure=exposure,
+            drawdown=drawdown,
+            risk=risk,
+        )
+        self._record(told)
         if risk is not self._level:
             self._level = risk
-            reason = f"drawdown {self._watch.memory.drawdown(equity):.2%} of the peak"
-            self._tell(Kind.HEALTH, now_ns, "", {"state": f"risk {risk.value}", "reason": reason})
+            self._say(now_ns, "", f"risk {risk.value}", f"drawdown {drawdown:.2%} of the peak")
 
     def _account_risk(self, now_ns: int) -> AccountRisk:
         terms, book = self._terms, self._orders.book
@@ -237,12 +134,11 @@ class MorningstarStrategy(Strategy):
         charged = mandate.style.slippage_charged
         fill = read_fill(event, mandate.currency, slippage_charged=charged)
         if fee := foreign_fee(event, mandate.currency):
-            fields: dict[str, Value] = {"state": "fee not counted", "reason": fee}
-            self._tell(Kind.HEALTH, event.ts_event, name, fields)
+            self._say(event.ts_event, name, "fee not counted", fee)
         booked = self._orders.book[name] = ledger.filled(fill)
         self._record(of_fill(fill, event, role=ref.role, plan_id=booked.plan.order_id))
         if isinstance(ledger.trade, Pending) and isinstance(booked.trade, Active):
-            self._record(of_plan(booked.trade, ts_event=event.ts_event))
+            self._tell_plan(booked.trade, ts_event=event.ts_event)
         if self._can_wait(booked, ref.role):
             self._orders.restless.add(name)
         else:
@@ -257,8 +153,7 @@ class MorningstarStrategy(Strategy):
         """Close a fill that belongs to no open plan: nothing may stay unprotected."""
         name, order_id = event.instrument_id.value, event.client_order_id.value
         self.log.warning(f"Fill of {order_id} on {name} belongs to no open plan: closing it")
-        fields: dict[str, Value] = {"state": "stray fill", "reason": order_id}
-        self._tell(Kind.HEALTH, event.ts_event, name, fields)
+        self._say(event.ts_event, name, "stray fill", order_id)
         self._orders.flatten(self._terms[name])
 
     @guarded
@@ -330,8 +225,7 @@ class MorningstarStrategy(Strategy):
         if priced is None or self._reader.net_quantity(terms) != 0:
             return
         self._orders.book[name] = self._orders.book[name].vanished(priced[0])
-        fields: dict[str, Value] = {"state": "position vanished", "reason": name}
-        self._tell(Kind.HEALTH, ts_event, name, fields)
+        self._say(ts_event, name, "position vanished", name)
         self._tend(name)
 
     def _tend(self, name: str) -> None:
@@ -347,7 +241,7 @@ class MorningstarStrategy(Strategy):
         now_ns = self._clock.timestamp_ns()
         ended = ledger.ended(now_ns=now_ns, entry_rejected=self._orders.entry_was_refused(ledger))
         self._orders.forget(name, now_ns=now_ns)
-        self._record(of_plan(ended, ts_event=now_ns))
+        self._tell_plan(ended, ts_event=now_ns)
         cooldown_ns = self._mandate.decision.cooldown_secs * _SECOND
         if ledger.last_exit is Role.STOP and cooldown_ns:
             self._watch.rest(name, until_ns=now_ns + cooldown_ns, now_ns=now_ns)
@@ -363,14 +257,7 @@ class MorningstarStrategy(Strategy):
         quantity, priced = self._reader.net_quantity(terms), self._reader.price(terms)
         settles = funding_rate.next_funding_ns == funding_rate.ts_event
         if quantity and priced is not None and settles:
-            amount = -quantity * priced[0] * funding_rate.rate
-            fields: dict[str, Value] = {
-                "rate": f"{funding_rate.rate:f}",
-                "price": f"{priced[0]:f}",
-                "quantity": f"{quantity:f}",
-                "amount": f"{amount:f}",
-            }
-            self._tell(Kind.FUNDING, funding_rate.ts_event, name, fields)
+            self._record(of_funding(funding_rate, quantity=quantity, price=priced[0]))
 
     def _tell_order(self, event: Event, word: str, reason: str) -> Role | None:
         name = event.instrument_id.value
@@ -384,15 +271,18 @@ class MorningstarStrategy(Strategy):
             "plan_id": ledger.plan.order_id,
             "role": ref.role.value,
         }
-        named: dict[str, Value] = {"reason": reason} if reason else {}
-        self._tell(Kind.ORDER, event.ts_event, name, {**fields, **named})
+        if reason:
+            fields["reason"] = reason
+        ts_event = event.ts_event
+        self._record(Record(ts_event=ts_event, kind=Kind.ORDER, instrument_id=name, fields=fields))
         return ref.role
 
-    def _tell(self, kind: Kind, ts_event: int, name: str, fields: dict[str, Value]) -> None:
-        self._record(Record(ts_event=ts_event, kind=kind, instrument_id=name, fields=fields))
+    def _say(self, ts_event: int, name: str, state: str, reason: str) -> None:
+        self._record(of_health(ts_event=ts_event, instrument_id=name, state=state, reason=reason))
+
+    def _tell_plan(self, state: Pending | Active | Ended, *, ts_event: int) -> None:
+        self._record(of_plan(state, ts_event=ts_event))
+        self.publish_message(PLAN, state)
 
     def _record(self, record: Record) -> None:
         self.publish_message(RECORD, record)
-
-
-__all__ = ["Mandate", "MorningstarStrategy"]

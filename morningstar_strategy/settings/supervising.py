@@ -1,0 +1,132 @@
+"""Opens the supervisor that the settings describe, for as long as a run lasts."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from morningstar_strategy.actors.consultation import Known, Tape
+from morningstar_strategy.actors.ways import Beside, Counsel, InLine, Way
+from morningstar_strategy.core.scene import External
+from morningstar_strategy.core.timeline import Timeline
+from morningstar_strategy.journal import TAPE
+from morningstar_strategy.settings.schema import SupervisorSettings
+from morningstar_strategy.supervisor.chain import open_chain
+from morningstar_strategy.supervisor.exchange import Provider
+from morningstar_strategy.supervisor.scripted import ScriptedProvider
+from morningstar_strategy.supervisor.supervisor import Supervisor
+from morningstar_strategy.supervisor.tape import TapeProvider, TapeWriter, read_tape
+
+__all__ = ["Supervision", "beside", "in_line", "known_from", "open_supervision"]
+
+_GRACE_SECS: Final = 0.5  # past the deadline, for the supervisor to say itself that nobody spoke
+
+type Carry = Callable[[Counsel, SupervisorSettings], Way]
+
+
+def _nothing_known(_instrument_id: str, _ts: int) -> tuple[External, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supervision:
+    """A supervisor with its way of being asked, what it is told and where its words are kept."""
+
+    counsel: Counsel
+    way: Way
+    may_propose: bool
+    tape: Tape
+    known: Known = _nothing_known
+
+
+def in_line(counsel: Counsel, settings: SupervisorSettings) -> Way:
+    """Ask in event time, as a backtest does."""
+    del settings
+    return InLine(counsel)
+
+
+def beside(counsel: Counsel, settings: SupervisorSettings) -> Way:
+    """Ask on worker threads beside the engine, as live trading does."""
+    deadline_secs = settings.policy.deadline_secs + _GRACE_SECS
+    return Beside(counsel, deadline_secs=deadline_secs, workers=settings.workers)
+
+
+def known_from(timeline: Timeline, quotes: Mapping[str, str]) -> Known:
+    """Ask a timeline by instrument; `quotes` maps instruments to their quote currencies."""
+
+    def known(instrument_id: str, ts: int) -> tuple[External, ...]:
+        symbol = instrument_id.rpartition(".")[0]
+        base = symbol.rpartition(quotes[instrument_id])[0].rstrip("-/_")
+        return timeline.as_of(ts, base or symbol)
+
+    return known
+
+
+@contextmanager
+def open_supervision(
+    settings: SupervisorSettings,
+    *,
+    tape: Path,
+    carry: Carry,
+    environ: Mapping[str, str],
+    rng: Random,
+    known: Known = _nothing_known,
+    calibration: Callable[[], str] = str,
+) -> Iterator[Supervision | None]:
+    """Open what is asked and the tape that is written; None where nobody supervises.
+
+    `calibration` says how far the model may be believed, and is asked where somebody supervises. A
+    tape that exists is written on, and what it cost counts against the budget of its day.
+    Raises ValueError for a tape that cannot be replayed and for a key that is missing.
+    """
+    with ExitStack() as stack:
+        provider = _provider(settings, stack, environ, rng)
+        if provider is None:
+            yield None
+            return
+        counsel = Supervisor(
+            provider=provider,
+            policy=settings.policy,
+            budget=settings.budget,
+            calibration=calibration(),
+        )
+        if tape.exists():  # of before a restart
+            counsel.recall(read_tape(tape))
+        writer = stack.enter_context(TapeWriter(tape))
+        yield Supervision(
+            counsel=counsel,
+            way=carry(counsel, settings),
+            may_propose=settings.policy.may_propose,
+            tape=writer.append,
+            known=known,
+        )
+
+
+def _provider(
+    settings: SupervisorSettings,
+    stack: ExitStack,
+    environ: Mapping[str, str],
+    rng: Random,
+) -> Provider | None:
+    match settings.source:
+        case "off":
+            return None
+        case "scripted":
+            return ScriptedProvider(latency_ms=settings.scripted_latency_ms)
+        case "tape":
+            return _replayed(settings.tape)
+        case "live":
+            chain = open_chain(
+                settings.providers, environ=environ, rng=rng, patience=settings.patience
+            )
+            return stack.enter_context(chain)
+
+
+def _replayed(path: Path | None) -> Provider:
+    found = Path() if path is None else path / TAPE if path.is_dir() else path
+    try:
+        return TapeProvider(found)
+    except OSError as e:
+        raise ValueError(f"tape {found} cannot be read: {e.strerror}") from e

@@ -1,0 +1,166 @@
+"""Decides on every assessment, lets the gate rule, and carries out what it approved."""
+
+from typing import Any
+
+from morningstar_strategy.core.commands import (
+    AdjustTrade,
+    CancelOrder,
+    DoNothing,
+    PlanTrade,
+    TradeCommand,
+)
+from morningstar_strategy.core.decision import decide, is_idle, round_trip_cost
+from morningstar_strategy.core.prediction import Prediction
+from morningstar_strategy.core.records import of_assessment, of_command, of_ruling
+from morningstar_strategy.core.review import Assessment
+from morningstar_strategy.core.risk import Approved, Denied, Ruling, rule_on
+from morningstar_strategy.core.state import Flat, Pending, Snapshot
+from morningstar_strategy.core.strict import CommandError
+from morningstar_strategy.core.wire import parse_command
+from morningstar_strategy.faults import Faults, guarded
+from morningstar_strategy.memory import MemoryFile
+from morningstar_strategy.snapshot import Glimpse, Window
+from morningstar_strategy.strategy.keeping import PlanKeeper
+from morningstar_strategy.strategy.mandate import Mandate
+from morningstar_strategy.topics import ASSESSMENT
+
+__all__ = ["MorningstarStrategy"]
+
+
+class MorningstarStrategy(PlanKeeper):
+    """Trades plans on several instruments of one account under portfolio-wide risk."""
+
+    def __init__(
+        self, *, mandate: Mandate, faults: Faults, memory_file: MemoryFile | None = None
+    ) -> None:
+        super().__init__(mandate=mandate, faults=faults, memory_file=memory_file)
+        self._costs = {
+            name: round_trip_cost(t.taker_fee, t.slippage) for name, t in self._terms.items()
+        }
+        self._idle_reason: dict[str, str] = {}
+
+    @guarded
+    def on_start(self) -> None:
+        """Take hold of the engine's parts and listen to the assessments."""
+        self._take_hold()
+        self._window = Window(
+            reader=self._reader,
+            terms=self._terms,
+            ledgers=self._orders.book,
+            decision=self._mandate.decision,
+            limits=self._mandate.risk,
+            memory=lambda: self._watch.memory,
+        )
+        self.subscribe_topic(ASSESSMENT, self.on_assessment)
+        self._observe(self._clock.timestamp_ns())
+
+    def would_act(self, prediction: Prediction) -> bool:
+        """Say quickly whether this may do something on a prediction by itself."""
+        now_ns = self._clock.timestamp_ns()
+        return not self.faults and self._window.would_act(prediction, now_ns=now_ns)
+
+    def glimpse(self, prediction: Prediction) -> Glimpse | None:
+        """Show what this sees and would do by itself; None where it decides nothing."""
+        if self.faults:
+            return None
+        return self._window.glimpse(prediction, now_ns=self._clock.timestamp_ns())
+
+    @guarded
+    def on_assessment(self, assessment: Any) -> None:
+        """Decide on an assessment, let the gate rule, carry out what it approved.
+
+        After a fault nothing is decided any more, but what is open is still tended.
+        """
+        name = assessment.prediction.instrument_id
+        now_ns = self._clock.timestamp_ns()
+        if now_ns >= self._observe_due_ns:
+            self._observe(now_ns)
+        ledger = self._orders.book.get(name)
+        if ledger is not None and (
+            name in self._orders.restless or ledger.rest_has_expired(now_ns)
+        ):
+            self._tend(name)
+            ledger = self._orders.book.get(name)
+        trade = Flat() if ledger is None else ledger.trade
+        if self.faults:
+            return
+        policy, cost = self._mandate.decision, self._costs[name]
+        if is_idle(assessment, trade, now_ns=now_ns, policy=policy, cost=cost):
+            self._idle_reason.pop(name, None)
+        else:
+            self._act(assessment, name, now_ns)
+
+    def _act(self, assessment: Assessment, name: str, now_ns: int) -> None:
+        now = self._reader.snapshot(
+            name, now_ns=now_ns, terms=self._terms, ledgers=self._orders.book
+        )
+        if now is None or not self._reader.is_trading(self._terms[name]):
+            return
+        command = decide(assessment, now, self._mandate.decision)
+        ruling = rule_on(command, now, self._mandate.risk, self._watch.memory)
+        if self._repeats(ruling, name):
+            return
+        self._record(of_assessment(assessment))
+        self._carry_out(command, ruling, name, now)
+
+    def _carry_out(self, command: TradeCommand, ruling: Ruling, name: str, now: Snapshot) -> None:
+        """Record a command with its ruling, and execute what was approved."""
+        now_ns = now.ts_event
+        self._record(of_command(command, ts_event=now_ns, instrument_id=name))
+        self._record(of_ruling(ruling, ts_event=now_ns, instrument_id=name, equity=now.equity))
+        if isinstance(ruling, Approved):
+            self._orders.execute(ruling, self._terms[name], now_ns=now_ns)
+            opened = self._orders.book.get(name)
+            if opened is not None and isinstance(now.trade, Flat):
+                self._tell_plan(Pending(plan=opened.plan), ts_event=now_ns)
+            self._settle(name)
+
+    def execute_command(self, text: str | bytes) -> Ruling:
+        """Put a command in strict JSON before the gate, and carry out what it approved.
+
+        For the engine's thread only. Raises CommandError for what is none of the four commands,
+        names no instrument of ours, or comes after a fault or before the first price.
+        """
+        command = parse_command(text)
+        name = self._meant(command)
+        now = self._reader.snapshot(
+            name,
+            now_ns=self._clock.timestamp_ns(),
+            terms=self._terms,
+            ledgers=self._orders.book,
+        )
+        if now is None or (self.faults and isinstance(command, PlanTrade)):
+            why = "no price was seen yet" if now is None else f"a fault: {self.faults.errors[0]}"
+            raise CommandError(f"{command.action} cannot be carried out: {why}")
+        ruling = rule_on(command, now, self._mandate.risk, self._watch.memory)
+        self._carry_out(command, ruling, name, now)
+        return ruling
+
+    def _meant(self, command: TradeCommand) -> str:
+        """Find the instrument of a command; an unknown order id is the gate's to deny."""
+        anyone = next(iter(self._terms))
+        match command:
+            case PlanTrade(trade_setup=setup) if setup.symbol in self._terms:
+                return setup.symbol
+            case PlanTrade(trade_setup=setup):
+                known = [*self._terms]
+                raise CommandError(f"symbol must be one of {known}, was {setup.symbol!r:.80}")
+            case CancelOrder(order_id=asked) | AdjustTrade(order_id=asked):
+                book = self._orders.book
+                owners = (name for name, each in book.items() if each.plan.order_id == asked)
+                return next(owners, anyone)
+            case DoNothing():
+                return anyone
+
+    def _repeats(self, ruling: Ruling, name: str) -> bool:
+        """Say whether again nothing came of the instrument's signal, for the same reason."""
+        match ruling:
+            case Denied(rule=rule):
+                why = rule
+            case Approved(command=DoNothing(reasoning=reasoning)):
+                why = reasoning
+            case _:
+                why = ""
+        repeated = why != "" and self._idle_reason.get(name) == why
+        self._idle_reason[name] = why
+        return repeated
