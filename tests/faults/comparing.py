@@ -9,6 +9,7 @@ from tests.venue.model import Balance, Fill, Kind, Order, Side, Status
 
 _LIVE = (Status.OPEN, Status.WAITING)
 _NEVER = frozenset({"DENIED", "REJECTED"})  # statuses of orders that the venue does not have
+_WHOLE = frozenset({"FILLED", "CANCELED"})
 _OPEN = frozenset({"ACCEPTED", "TRIGGERED", "PARTIALLY_FILLED"})
 
 
@@ -149,23 +150,27 @@ def _with_surplus(
 ) -> EngineOrder:
     """Count to an order what it filled above its quantity, which the engine has beside it.
 
-    That may be only where both a stop and the one that was to replace it fired.
+    That may be only where both a stop and the one that was to replace it fired; what one of them
+    became may have been told under its own name before the venue linked the two.
     """
-    if order.status != "FILLED" or sum(bool(leg.filled) for leg in chain.legs) < 2:
+    if order.status not in _WHOLE or sum(bool(leg.filled) for leg in chain.legs) < 2:
         return order
     shown = {leg.order_id: lens.shown_id(leg) for leg in chain.legs}
-    names = (f"{shown[fill.order_id]}-{fill.trade_id}" for fill in chain.fills)
+    alone = [f"{shown[fill.order_id]}-{fill.trade_id}" for fill in chain.fills]
+    names = dict.fromkeys((*alone, *shown.values()))
     beside = [others.pop(name) for name in names if name in others]
+    if not beside:
+        return order
     filled = order.filled + sum((each.filled for each in beside), Decimal(0))
     fills = order.fills + tuple(fill for each in beside for fill in each.fills)
-    return replace(order, quantity=filled, filled=filled, fills=fills)
+    return replace(order, status="FILLED", quantity=filled, filled=filled, fills=fills)
 
 
 def _chains(
     ours: Mapping[str, EngineOrder], venue: VenueState, lens: Lens
 ) -> tuple[dict[str, _Chain], dict[str, _Chain]]:
     """Sort the exchange's orders by ours, and those of others by the first of each."""
-    told = {each: key for key, order in ours.items() for each in order.venue_order_ids}
+    told = _told_ids(ours, venue)
     keys: dict[str, tuple[bool, str]] = {}
     own: dict[str, _Chain] = {}
     foreign: dict[str, _Chain] = {}
@@ -187,6 +192,15 @@ def _chains(
             is_own, name = keys[fill.order_id]
             (own if is_own else foreign)[name].fills.append(fill)
     return own, foreign
+
+
+def _told_ids(ours: Mapping[str, EngineOrder], venue: VenueState) -> dict[str, str]:
+    """Tell which of ours a venue's id is of, also where a stop was found when it had fired."""
+    told = {each: key for key, order in ours.items() for each in order.venue_order_ids}
+    for order in reversed(venue.orders):
+        if order.order_id in told and order.fired_from is not None:
+            told.setdefault(order.fired_from, told[order.order_id])
+    return told
 
 
 def _of_ours(order: EngineOrder, chain: _Chain, lens: Lens) -> Iterator[str]:
