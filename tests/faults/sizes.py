@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 # `Any` in this module: anything may be held
@@ -39,11 +40,12 @@ class Bound:
     counted: str  # the path whose length is its number of entries
     most: int
 
-    def room(self, path: str, before: Mapping[str, int]) -> float:
-        """Tell how many times larger a path may become."""
-        if not path.startswith(self.prefix):
+    def room(self, path: str, before: Mapping[str, int], after: Mapping[str, int]) -> float:
+        """Tell how many times larger a path may become; infinite where the table was empty."""
+        if not path.startswith(self.prefix) or after.get(self.counted, 0) > self.most:
             return 1.0
-        return max(1.0, self.most / max(1, before.get(self.counted, 0)))
+        entries = before.get(self.counted, 0)
+        return max(1.0, self.most / entries) if entries else inf
 
 
 def grown(
@@ -53,8 +55,8 @@ def grown(
     worse: dict[str, tuple[int, int]] = {}
     for path, count in after.items():
         was = before.get(path, 0)
-        room = max((bound.room(path, before) for bound in bounds), default=1.0)
-        if count > was * 1.25 * room + 120:
+        room = max((bound.room(path, before, after) for bound in bounds), default=1.0)
+        if room < inf and count > was * 1.25 * room + 120:
             worse[path] = was, count
     ranked = sorted(worse.items(), key=lambda item: item[1][0] - item[1][1])
     return [f"{path}: {was} -> {now}" for path, (was, now) in ranked]

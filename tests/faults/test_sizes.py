@@ -34,3 +34,5 @@ def test_a_table_may_fill_up_to_its_bound_and_no_further() -> None:
     assert [line.split(":")[0] for line in grown(before, full, bounds=bounds)] == ["Holder.tail"]
     assert "Holder.rows: 400 -> 2000" in grown(before, above, bounds=bounds)
     assert "Holder.rows: 1000 -> 2000" in grown(full, above, bounds=bounds)
+    empty = sizes([Holder(0)])
+    assert [line.split(":")[0] for line in grown(empty, full, bounds=bounds)] == ["Holder.tail"]
