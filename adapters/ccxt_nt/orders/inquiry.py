@@ -85,22 +85,22 @@ class Inquiry:
             name = _fired_name(stops, key.venue_order_id, key.client_id)
             if name is None:
                 raise
-            return await self._find_fired(key, name)
+            return await self._find_fired(key, name, key.venue_order_id)
         name = _fired_name(stops, waiting.venue_order_id, waiting.client_order_id)
         is_unlinked = waiting.status is OrderStatus.TRIGGERED and waiting.fired_id is None
         if name is None or not is_unlinked:
             return waiting
         try:
-            return await self._find_fired(key, name)
+            return await self._find_fired(key, name, waiting.venue_order_id)
         except (Missing, Closed):
             return waiting
 
-    async def _find_fired(self, key: OrderKey, client_id: str) -> OrderRow:
+    async def _find_fired(self, key: OrderKey, client_id: str, trigger_id: str | None) -> OrderRow:
         """Ask for what a trigger order became by the client id that it has then."""
         fired = OrderKey(symbol=key.symbol, client_id=client_id, venue_order_id=None)
         row = await self._fetch(fired, {})
-        is_other = row.venue_order_id != key.venue_order_id
-        return replace(row, fired_from=key.venue_order_id) if is_other else row
+        is_other = row.venue_order_id != trigger_id
+        return replace(row, fired_from=trigger_id) if is_other else row
 
     async def _find_waiting(self, key: OrderKey, stops: StopStyle) -> OrderRow:
         if stops.fetch_params is not None and (key.venue_order_id or stops.by_client_id):

@@ -171,5 +171,8 @@ class Roster:
         return 0 if decoded is None else generation_of(decoded)
 
     def _foreign_id(self, row: OrderRow) -> str:
+        stops, named = self.profile.stops, row.client_order_id or ""
+        if stops is not None and stops.names_fired and named.isdecimal():
+            return row.venue_order_id  # it is called by the id of the trigger order that it was
         decoded = None if row.client_order_id is None else self.decode(row.client_order_id)
         return row.venue_order_id if decoded is None or decoded in self._by_id else decoded
