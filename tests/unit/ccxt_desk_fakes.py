@@ -1,14 +1,23 @@
 """A line that is a script, and a venue that is a dictionary: both speak the line's protocol."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ccxt_nt.errors import Missing, Unknown
+from ccxt_nt.errors import Unknown
 from ccxt_nt.line.lanes import Urgency
-from ccxt_nt.values import FillRow, Force, OrderKind, OrderRow, OrderStatus, Side, Ticket
+from ccxt_nt.values import (
+    FillRow,
+    Force,
+    MarketRow,
+    OrderKind,
+    OrderRow,
+    OrderStatus,
+    Product,
+    Side,
+    Ticket,
+)
 
 # `Any` in this module: ccxt's answers have no types
 
@@ -121,9 +130,22 @@ def fill(trade_id: str = "t1", **changed: object) -> FillRow:
     return FillRow(**(fields | changed))
 
 
-def never() -> Callable[[], bool]:
-    return lambda: False
-
-
-def missing(count: int) -> list[Exception]:
-    return [Missing("no such order") for _ in range(count)]
+def market(base: str = "BTC", quote: str = "USDT", *, linear: bool = False) -> MarketRow:
+    spot = f"{base}/{quote}"
+    return MarketRow(
+        symbol=f"{spot}:{quote}" if linear else spot,
+        native_id=f"{base}_{quote}",
+        base=base,
+        quote=quote,
+        settle=quote if linear else None,
+        product=Product.LINEAR if linear else Product.SPOT,
+        contract_size=Decimal(1),
+        tick=Decimal("0.1"),
+        lot=Decimal("0.001"),
+        min_quantity=None,
+        max_quantity=None,
+        min_notional=None,
+        maker_fee=Decimal(0),
+        taker_fee=Decimal(0),
+        active=True,
+    )

@@ -18,7 +18,7 @@ from ccxt_nt.market.requests import DataRequests
 from ccxt_nt.market.subscriptions import DataSubscriptions
 from ccxt_nt.values import BarRow, Product
 from ccxt_nt.venues import PROFILES
-from tests.unit.test_ccxt_symbols import market
+from tests.unit.ccxt_desk_fakes import market
 
 # `Any` in this module: as much of the engine's client as is asked for
 

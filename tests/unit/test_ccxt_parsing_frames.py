@@ -25,7 +25,7 @@ from ccxt_nt.profiles import Profile
 from ccxt_nt.values import OrderStatus, Product, Side
 from ccxt_nt.venues import profile
 from tests.contract.frames import FOLDER, answered, recordings, run_fed, samples
-from tests.unit.test_ccxt_symbols import market
+from tests.unit.ccxt_desk_fakes import market
 
 # `Any` in this module: frames are foreign JSON
 

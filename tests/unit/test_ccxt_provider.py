@@ -14,7 +14,7 @@ from ccxt_nt.settings import Settings
 from ccxt_nt.symbols import Symbols
 from ccxt_nt.values import MarketRow, Product
 from ccxt_nt.venues import PROFILES
-from tests.unit.test_ccxt_symbols import market
+from tests.unit.ccxt_desk_fakes import market
 
 ROW = PROFILES["GATE", Product.LINEAR]
 GOOD = market(linear=True)

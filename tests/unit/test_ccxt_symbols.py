@@ -1,33 +1,12 @@
 """Names of instruments, there and back, and those that cannot be names."""
 
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
 from ccxt_nt.symbols import Symbols, instrument_name, name_of
 from ccxt_nt.values import MarketRow, Product
-
-
-def market(base: str = "BTC", quote: str = "USDT", *, linear: bool = False) -> MarketRow:
-    spot = f"{base}/{quote}"
-    return MarketRow(
-        symbol=f"{spot}:{quote}" if linear else spot,
-        native_id=f"{base}_{quote}",
-        base=base,
-        quote=quote,
-        settle=quote if linear else None,
-        product=Product.LINEAR if linear else Product.SPOT,
-        contract_size=Decimal(1),
-        tick=Decimal("0.1"),
-        lot=Decimal("0.001"),
-        min_quantity=None,
-        max_quantity=None,
-        min_notional=None,
-        maker_fee=Decimal(0),
-        taker_fee=Decimal(0),
-        active=True,
-    )
+from tests.unit.ccxt_desk_fakes import market
 
 
 def test_a_perpetual_is_told_from_its_spot_pair() -> None:

@@ -13,9 +13,9 @@ from ccxt_nt.orders.terms import TermsOffice, refuse_hedged
 from ccxt_nt.profiles import Profile
 from ccxt_nt.settings import Settings
 from ccxt_nt.symbols import Symbols
-from ccxt_nt.values import MarketRow, PositionRow, Product
+from ccxt_nt.values import PositionRow, Product
 from ccxt_nt.venues import PROFILES
-from tests.unit.ccxt_desk_fakes import ScriptedLine, ticket
+from tests.unit.ccxt_desk_fakes import ScriptedLine, market, ticket
 
 SYMBOL, NAME = "BTC/USDT:USDT", "BTCUSDT-PERP"
 LINEAR, KUCOIN, GATE = (PROFILES[name, Product.LINEAR] for name in ("BITGET", "KUCOIN", "GATE"))
@@ -110,26 +110,11 @@ class OfPositions(Account):
 def office(
     account: Account, profile: Profile = LINEAR, **settings: object
 ) -> tuple[TermsOffice, list[str]]:
-    market = MarketRow(
-        symbol=SYMBOL,
-        native_id="BTCUSDT",
-        base="BTC",
-        quote="USDT",
-        settle="USDT",
-        product=Product.LINEAR,
-        contract_size=Decimal(1),
-        tick=Decimal("0.1"),
-        lot=Decimal("0.001"),
-        min_quantity=None,
-        max_quantity=None,
-        min_notional=None,
-        maker_fee=Decimal(0),
-        taker_fee=Decimal(0),
-        active=True,
-    )
     notes: list[str] = []
     told = Settings(venue=profile.venue, **settings)  # type: ignore[arg-type]  # each case its own
-    return TermsOffice(account, profile, told, Symbols([market]), note=notes.append), notes
+    return TermsOffice(
+        account, profile, told, Symbols([market(linear=True)]), note=notes.append
+    ), notes
 
 
 def test_what_is_named_is_set_and_read_back_at_once() -> None:

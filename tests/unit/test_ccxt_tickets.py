@@ -1,5 +1,6 @@
 """What would be sent rounded is refused: the engine would know another price or quantity."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,25 +9,9 @@ from hypothesis import strategies as st
 
 from ccxt_nt.errors import Unsupported
 from ccxt_nt.execution.tickets import refuse_off_grid
-from ccxt_nt.values import MarketRow, Product
+from tests.unit.ccxt_desk_fakes import market
 
-MARKET = MarketRow(
-    symbol="BTC/USDT:USDT",
-    native_id="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    settle="USDT",
-    product=Product.LINEAR,
-    contract_size=Decimal(1),
-    tick=Decimal("0.5"),
-    lot=Decimal("0.001"),
-    min_quantity=None,
-    max_quantity=None,
-    min_notional=None,
-    maker_fee=Decimal(0),
-    taker_fee=Decimal(0),
-    active=True,
-)
+MARKET = replace(market(linear=True), tick=Decimal("0.5"))
 
 
 @given(st.integers(1, 10**9), st.integers(1, 10**9), st.integers(1, 10**9))

@@ -1,5 +1,6 @@
 """Who hears what on the sockets of a line: the channels that wait, and whoever taps."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from ccxt_nt.line.guard import Frame
 # `Any` in this module: ccxt's websocket clients and answers have no types
 
 
-class Switchboard:
+class Switchboard(ABC):
     """The channels and taps of a line; the guard tells it what happens on the sockets."""
 
     def __init__(
@@ -25,29 +26,29 @@ class Switchboard:
         self._taps: list[Callable[[str, Frame], None]] = []
         self._channels: list[Channel] = []
 
+    @abstractmethod
     def tell(self, e: BaseException) -> str:
         """Say what went wrong without keys, tokens or signatures."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def next_value(self, method: str, *args: object) -> Any:
         """Await one value of a stream."""
-        raise NotImplementedError
 
+    @abstractmethod
     def holds(self, client: Any) -> bool:
         """Say whether a websocket is still in use."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drop(self, client: Any, reason: str) -> None:
         """End a connection, so that everything on it dials and subscribes again."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def end(self, channel: Channel) -> bool:
         """Ask the venue to end a subscription; false where that cannot be had by itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lost(self, client: Any) -> None:
         """Forget what ccxt remembers of a connection that is gone."""
-        raise NotImplementedError
 
     def channel(self, method: str, *args: object) -> Channel:
         """Open one subscription; whoever opens it owns it and forgets it in the end."""

@@ -8,8 +8,7 @@ from nautilus_trader.live import ClientCache
 from nautilus_trader.model import Venue
 
 from ccxt_nt.config import CcxtDataClientConfig
-from ccxt_nt.conversion import health_data
-from ccxt_nt.health import HealthBoard, HealthReport
+from ccxt_nt.health import HealthBoard
 from ccxt_nt.line.client import Line, Role
 from ccxt_nt.line.clock import ClockKeeper
 from ccxt_nt.line.connecting import persist
@@ -88,8 +87,3 @@ class CcxtDataClient(DataSubscriptions):
         feeds, self._feeds = self._feeds, {}
         await asyncio.gather(*(feed.stop() for feed in feeds.values()), *self._ending.values())
         await self._line.close()
-
-    def _publish(self, report: HealthReport) -> None:
-        now_ns = self.clock.timestamp_ns()
-        venue = self._venue.value
-        self._handle_data(health_data(report, venue=venue, source="data", now_ns=now_ns))

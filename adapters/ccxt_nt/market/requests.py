@@ -24,11 +24,13 @@ from nautilus_trader.model import BarType, InstrumentId, Venue
 from ccxt_nt import conversion
 from ccxt_nt.conversion import Instrument
 from ccxt_nt.errors import Unsupported
+from ccxt_nt.line.client import Line
 from ccxt_nt.market import book_conversion
 from ccxt_nt.market.book_feed import fetch_book
 from ccxt_nt.market.expressing import expressed
 from ccxt_nt.market.feeds import Station
 from ccxt_nt.market.history import History
+from ccxt_nt.market.timeframes import timeframe_of
 from ccxt_nt.providers import CcxtInstrumentProvider
 from ccxt_nt.values import MarketRow, Product
 
@@ -38,6 +40,7 @@ class DataRequests(MarketDataClient):
 
     _venue: Venue
     _provider: CcxtInstrumentProvider
+    _line: Line
     _station: Station
     _history: History
 
@@ -46,7 +49,7 @@ class DataRequests(MarketDataClient):
         return market, self._provider.instrument(market.symbol)
 
     def _timeframe(self, bar_type: BarType) -> str:
-        raise NotImplementedError
+        return timeframe_of(bar_type, self._line.timeframes, self._line.profile.timeframes)
 
     def _spawn(self, answering: Coroutine[Any, Any, None], request: object) -> None:
         self.create_task(answering, type(request).__name__)

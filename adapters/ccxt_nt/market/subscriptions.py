@@ -28,19 +28,17 @@ from nautilus_trader.live import (
     UnsubscribeQuotes,
     UnsubscribeTrades,
 )
-from nautilus_trader.model import BarType, BookType, InstrumentId
+from nautilus_trader.model import BookType, InstrumentId
 
-from ccxt_nt.conversion import HEALTH
+from ccxt_nt.conversion import HEALTH, health_data
 from ccxt_nt.errors import Unsupported
 from ccxt_nt.health import HealthBoard, HealthReport
-from ccxt_nt.line.client import Line
 from ccxt_nt.market.bar_feed import BarFeed
 from ccxt_nt.market.book_feed import BookFeed, BookOutput
 from ccxt_nt.market.feeds import Feed
 from ccxt_nt.market.mark_feeds import FundingFeed, MarkFeed, MarkOutput
 from ccxt_nt.market.requests import DataRequests
 from ccxt_nt.market.tick_feeds import QuoteFeed, TradeFeed
-from ccxt_nt.market.timeframes import timeframe_of
 from ccxt_nt.settings import Settings
 from ccxt_nt.values import Product
 
@@ -51,13 +49,14 @@ class DataSubscriptions(DataRequests):
     """One feed for each thing subscribed to; what the venue does not have is refused."""
 
     board: HealthBoard
-    _line: Line
     _settings: Settings
     _feeds: dict[Key, Feed]
     _ending: dict[Key, asyncio.Task[None]]
 
     def _publish(self, report: HealthReport) -> None:
-        raise NotImplementedError
+        now_ns = self.clock.timestamp_ns()
+        venue = self._venue.value
+        self._handle_data(health_data(report, venue=venue, source="data", now_ns=now_ns))
 
     # ---- feeds ----
 
@@ -201,9 +200,6 @@ class DataSubscriptions(DataRequests):
 
     async def _unsubscribe_bars(self, command: UnsubscribeBars) -> None:
         self._end(("bars", str(command.bar_type)))
-
-    def _timeframe(self, bar_type: BarType) -> str:
-        return timeframe_of(bar_type, self._line.timeframes, self._line.profile.timeframes)
 
     async def _subscribe_mark_prices(self, command: SubscribeMarkPrices) -> None:
         self._subscribe_mark(command.instrument_id, MarkOutput.MARK)

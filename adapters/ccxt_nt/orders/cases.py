@@ -67,9 +67,7 @@ class Cases(Doubts):
 
     def open(self, client_order_id: str, ticket: Ticket, told: Told, *, since_ms: int) -> Case:
         """Begin an order of ours, before it is sent."""
-        for other in self:
-            if other.client_order_id == client_order_id and other.ledger.venue_order_id is not None:
-                other.client_order_id = other.ledger.venue_order_id  # somebody else's of that name
+        self._rename(client_order_id)
         case = Case(
             client_order_id=client_order_id,
             ticket=ticket,

@@ -18,6 +18,10 @@ class Ledgers:
     def __iter__(self) -> Iterator[Ledger]:
         return iter(self._ours.values())
 
+    def by_client(self, client_order_id: str) -> Ledger | None:
+        """Find an order by the engine's id."""
+        return self._ours.get(client_order_id)
+
     def by_venue(self, venue_order_id: str) -> Ledger | None:
         """Find any order by the venue's id."""
         return self._by_venue.get(venue_order_id)

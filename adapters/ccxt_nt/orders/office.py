@@ -30,5 +30,4 @@ class Office:
 
     async def pause(self, attempt: int) -> None:
         """Wait before the next attempt, ever longer."""
-        longest = min(self.patience.most_secs, 0.2 * 2.0 ** min(attempt, 20))
-        await self.sleep(longest * self.rng.uniform(0.5, 1.0))
+        await self.sleep(self.patience.pause_secs(attempt, self.rng))

@@ -43,6 +43,11 @@ class Patience:
         if self.looks < 1:
             raise ValueError(f"looks must be 1 or more, was {self.looks}")
 
+    def pause_secs(self, attempt: int, rng: Random) -> float:
+        """Tell how long to wait before the next attempt: ever longer, with jitter."""
+        longest = min(self.most_secs, self.first_secs * 2.0 ** min(attempt, 20))
+        return longest * rng.uniform(0.5, 1.0)
+
     def brief(self) -> "Patience":
         """Believe sooner: the venue did answer, and not with a yes."""
         return replace(self, settle_secs=min(self.settle_secs, 2.0))
@@ -195,5 +200,4 @@ class Resolver:
             self._note(f"{text} (attempt {attempt + 1})")
 
     async def _pause(self, attempt: int, patience: Patience) -> None:
-        longest = min(patience.most_secs, patience.first_secs * 2.0 ** min(attempt, 20))
-        await self._sleep(longest * self._rng.uniform(0.5, 1.0))
+        await self._sleep(patience.pause_secs(attempt, self._rng))

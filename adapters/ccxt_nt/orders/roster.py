@@ -116,6 +116,13 @@ class Roster:
     def _enter(self, case: Case) -> None:
         self._cases[id(case.ledger)] = self._live[id(case.ledger)] = case
 
+    def _rename(self, client_order_id: str) -> None:
+        """Call somebody else's order of this name by its id: the name will be ours."""
+        ledger = self._ledgers.by_client(client_order_id)
+        other = None if ledger is None else self._cases.get(id(ledger))
+        if other is not None and other.ledger.venue_order_id is not None:
+            other.client_order_id = other.ledger.venue_order_id
+
     def _meet(self, ledger: Ledger, row: OrderRow) -> Case:
         """Begin an order that we did not send: somebody else's, or ours of an earlier run."""
         name = self._foreign_id(row)
