@@ -69,7 +69,7 @@ class Booth:
         deadline = asyncio.get_running_loop().time() + secs
         while not holds():
             left = deadline - asyncio.get_running_loop().time()
-            assert left > 0, f"it never became so: {self.got[-3:]}, {self.logged[-5:]}"
+            assert left > 0, f"it never became so: {self.got[-3:]!s:.999}, {self.logged[-5:]}"
             self.news.clear()
             try:
                 async with asyncio.timeout(min(left, 0.05)):

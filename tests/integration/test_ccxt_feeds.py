@@ -16,7 +16,7 @@ from ccxt_nt.market.book_feed import BookFeed, BookOutput
 from ccxt_nt.market.tick_feeds import QuoteFeed, TradeFeed
 from ccxt_nt.profiles import Profile
 from ccxt_nt.values import Health, Product
-from tests.integration.ccxt_feeds import BOTH, DIALECTS, Booth, booth, quick
+from tests.integration.ccxt_feeds import BOTH, DIALECTS, LOT, Booth, booth, quick
 from tests.venue.exchange import Exchange
 from tests.venue.faults import Fault, FaultKind
 from tests.venue.local import LocalVenue
@@ -362,6 +362,33 @@ def test_quotes_follow_the_top_of_the_book(dialect: str, product: Product) -> No
         assert all(before.ts_event <= after.ts_event for before, after in pairs)
 
     play(dialect, product, scene)
+
+
+@pytest.mark.parametrize(("dialect", "product"), BOTH)
+def test_of_quotes_that_come_at_once_the_newest_is_told(dialect: str, product: Product) -> None:
+    async def scene(made: Booth) -> None:
+        feed = QuoteFeed(made.station, made.market, made.instrument)
+        symbol, lot = made.market.symbol, LOT[product]
+
+        def is_true() -> bool:
+            asks = [each.ask_price.as_decimal() for each in made.got if isinstance(each, QuoteTick)]
+            return asks[-1:] == [top.price]
+
+        others = [trade_feed(made), Mirror(made, depth=20).feed]
+        async with made.running(feed, *others):
+            await live(made, feed, *others)
+            await made.tick("50000")
+            for step in range(1, 21):
+                for price in (Decimal(50_100 + step), Decimal(50_200 + step)):
+                    made.venue.call(partial(_trade, symbol, price, lot))  # holds our loop up
+                top = (await made.call(lambda exchange: exchange.book(symbol))).asks[0]
+                await made.until(is_true, secs=5)
+
+    play(dialect, product, scene, changed=lambda row: row)  # nothing looks after a silence
+
+
+def _trade(symbol: str, price: Decimal, lot: Decimal, exchange: Exchange) -> None:
+    exchange.tick(symbol, price, lot, Side.BUY)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -284,9 +284,21 @@ class Line(Switchboard):
         """Await one value of a stream; ccxt's own way to start a book afresh is not news."""
         while True:
             try:
-                return await self.call(method, *args)
+                return self._newest(method, args, await self.call(method, *args))
             except ccxt.UnsubscribeError:
                 continue
+
+    def _newest(self, method: str, args: tuple[object, ...], value: Any) -> Any:
+        """Give what came last: of several frames at once ccxt hands the first over, and no other.
+
+        Its lists of bars, trades and orders and its books hold them all by the time we look.
+        """
+        if method == "watch_ticker":
+            return self._exchange.tickers.get(args[0], value)
+        if method == "watch_bids_asks":
+            newest = self._exchange.bidsasks
+            return {symbol: newest.get(symbol, told) for symbol, told in value.items()}
+        return value
 
     def drop(self, client: Any, reason: str) -> None:
         """End a connection, so that everything on it dials and subscribes again."""
