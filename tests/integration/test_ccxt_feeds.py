@@ -374,7 +374,7 @@ def test_of_quotes_that_come_at_once_the_newest_is_told(dialect: str, product: P
             asks = [each.ask_price.as_decimal() for each in made.got if isinstance(each, QuoteTick)]
             return asks[-1:] == [top.price]
 
-        others = [trade_feed(made), Mirror(made, depth=20).feed]
+        others: list[Any] = [trade_feed(made), Mirror(made, depth=20).feed]
         async with made.running(feed, *others):
             await live(made, feed, *others)
             await made.tick("50000")
