@@ -387,6 +387,34 @@ def test_of_quotes_that_come_at_once_the_newest_is_told(dialect: str, product: P
     play(dialect, product, scene, changed=lambda row: row)  # nothing looks after a silence
 
 
+@pytest.mark.parametrize("product", list(Product))
+def test_a_quote_that_was_missed_is_told_and_its_connection_is_made_anew_once(
+    product: Product,
+) -> None:
+    async def scene(made: Booth) -> None:
+        feed = QuoteFeed(made.station, made.market, made.instrument)
+        symbol, lot = made.market.symbol, LOT[product]
+
+        def asks() -> list[Decimal]:
+            return [each.ask_price.as_decimal() for each in made.got if isinstance(each, QuoteTick)]
+
+        async with made.running(feed):
+            await live(made, feed)
+            await made.tick("50000")
+            await made.until(lambda: bool(asks()))
+            made.venue.faults.add(Fault(kind=FaultKind.STREAM_SILENT, where="ticker"))
+            await made.call(partial(_trade, symbol, Decimal(50_500), lot))
+            top = (await made.call(lambda exchange: exchange.book(symbol))).asks[0]
+            await made.until(lambda: asks()[-1] == top.price)
+            await made.until(lambda: dials(made) == 2)
+            await live(made, feed)
+            looked = len(made.venue.requests)
+            await made.until(lambda: len(made.venue.requests) >= looked + 3)  # asked in vain
+            assert dials(made) == 2
+
+    play("gate", product, scene)  # which pushes no quote before the next change
+
+
 def _trade(symbol: str, price: Decimal, lot: Decimal, exchange: Exchange) -> None:
     exchange.tick(symbol, price, lot, Side.BUY)
 

@@ -81,12 +81,16 @@ class MarkFeed:
             self._station.emit(conversion.index_price(row, self._instrument, ts_init=ts_init))
 
     async def _missed(self) -> bool:
+        """Ask for the price, and tell it where it moved: a new stream may begin silent."""
         line = self._station.line
         told = await line.ask(
             line.profile.mark_call, self._market.symbol, urgency=Urgency.BACKGROUND
         )
         row = read_mark(self._station, self._market, told)
-        return self._row is None or row.mark != self._row.mark
+        if self._row is not None and row.mark == self._row.mark:
+            return False
+        self._take(told)
+        return True
 
     def _is_news(self, output: MarkOutput, value: object) -> bool:
         if output not in self.outputs or value is None or self._told.get(output) == value:

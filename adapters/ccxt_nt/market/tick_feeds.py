@@ -156,33 +156,46 @@ class QuoteFeed:
         ticker = tickers.get(self._market.symbol)
         if ticker is None:
             return
-        ts_init = self._station.now_ns()
         row = parsing.quote_row(
             ticker, symbol=self._market.symbol, received_ns=self._station.venue_ns
         )
         self._station.expect_timely(row.ts_event)
+        self._tell(row)
+
+    def _tell(self, row: QuoteRow) -> None:
         last = self._last
-        if last is not None and _same(row, last):
+        if last is not None and _top(row) == _top(last):
             return
         # A time that is not yet reached was wrong: what comes after it is not late
         if last is not None and row.ts_event < last.ts_event <= self._station.venue_ns:
             return
         self._last = row
+        ts_init = self._station.now_ns()
         self._station.emit(conversion.quote(row, self._instrument, ts_init=ts_init))
 
     async def _missed(self) -> bool:
+        """Look whether the top moved, and tell it where it did: a new stream may begin silent."""
+        last, asked_ns = self._last, self._station.venue_ns
         row = await fetch_book(self._station, self._market, 1)
-        now, last = top_of(row), self._last
-        before, self._asked = self._asked, now
-        if last is None:  # not every venue pushes a first quote: only a change can be missed
-            return before is not None and before != now
-        return now != ((last.bid, last.bid_quantity), (last.ask, last.ask_quantity))
+        now, before = top_of(row), self._asked
+        self._asked = now
+        # Not every venue pushes a first quote: before there was one only a change can be missed
+        known = before if last is None else _top(last)
+        if self._last is not last or known is None or now == known:
+            return False
+        bid, ask = now
+        if bid is not None and ask is not None:
+            told = QuoteRow(
+                symbol=row.symbol,
+                bid=bid[0],
+                ask=ask[0],
+                bid_quantity=bid[1],
+                ask_quantity=ask[1],
+                ts_event=min(row.ts_event, asked_ns),  # what is pushed later is not late
+            )
+            self._tell(told)
+        return True
 
 
-def _same(one: QuoteRow, other: QuoteRow) -> bool:
-    return (one.bid, one.ask, one.bid_quantity, one.ask_quantity) == (
-        other.bid,
-        other.ask,
-        other.bid_quantity,
-        other.ask_quantity,
-    )
+def _top(row: QuoteRow) -> Top:
+    return (row.bid, row.bid_quantity), (row.ask, row.ask_quantity)
