@@ -447,3 +447,17 @@ def test_what_nobody_inside_of_ccxt_waits_for_is_not_printed_and_what_we_wait_fo
         assert printed == []
 
     play("bitget", scene)
+
+
+@pytest.mark.parametrize("dialect", ["bitget", "gate"])  # whose books come without a change
+def test_a_subscription_is_made_anew_also_where_its_connection_just_broke(dialect: str) -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        channel = line.channel("watch_order_book", SYMBOL[Product.SPOT])
+        await channel.watch()
+        broken = channel._client
+        broken.connection._writer.transport.abort()  # ccxt has not heard of it
+        await channel.renew("tried")
+        assert not line.holds(broken)
+        assert (await channel.watch())["bids"]
+
+    play(dialect, scene, role=Role.DATA)

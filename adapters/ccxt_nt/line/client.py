@@ -324,7 +324,7 @@ class Line(Switchboard):
         try:
             async with asyncio.timeout(_UNSUBSCRIBE_SECS):
                 await self.call(f"un_{channel.method}", *channel.names, channel.limits)
-        except (TimeoutError, AttributeError, ccxt.BaseError):
+        except Exception:  # too late, not offered, refused, or the connection broke: all the same
             return False
         except asyncio.CancelledError:
             if is_cancelled():
