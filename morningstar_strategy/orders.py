@@ -231,7 +231,12 @@ class Orders:
             stop_price=ledger.stop_price,
             stops=tuple(stops),
             stop_refused=ledger.stop_refused,
-            targets=tuple(zip(ledger.target_prices, wanted, strict=True)),
+            targets=tuple(
+                (price, Decimal(0) if ledger.gives_up(index) else quantity)
+                for index, (price, quantity) in enumerate(
+                    zip(ledger.target_prices, wanted, strict=True)
+                )
+            ),
             working_targets=tuple(targets),
             closing=bool(ledger.called_off),
             close_working=close_working,

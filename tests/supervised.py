@@ -133,9 +133,12 @@ def news(text: str, *, at: int = NOW, source: str = "wire", symbol: str = "") ->
 class Answering:
     """Gives these replies and failures one after the other, and keeps what it was asked."""
 
-    def __init__(self, *answers: str | ProviderError, latency_ms: int = 0) -> None:
+    def __init__(
+        self, *answers: str | ProviderError, latency_ms: int = 0, tokens_in: int = 1_000
+    ) -> None:
         self._answers: Iterable[str | ProviderError] = iter(answers)
         self._latency_ms = latency_ms
+        self._tokens_in = tokens_in
         self.asked: list[Question] = []
         self.deadlines: list[float] = []
 
@@ -150,7 +153,7 @@ class Answering:
             text=answer,
             provider="told",
             model="told-1",
-            tokens_in=1_000,
+            tokens_in=self._tokens_in,
             tokens_out=100,
             latency_ms=self._latency_ms,
         )

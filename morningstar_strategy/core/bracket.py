@@ -203,12 +203,15 @@ def _stop_changes(bracket: Bracket) -> tuple[Change, ...]:
 
 
 def _stop_beside(bracket: Bracket) -> tuple[Change, ...]:
-    """Put a second stop for what a stop that cannot be changed leaves uncovered."""
-    covered = sum((stop.quantity for stop in bracket.stops), Decimal(0))
-    missing = bracket.open_quantity - covered
-    if missing <= 0:
+    """Put what is missing where the stop belongs; what stands elsewhere goes when that stands."""
+    right = [stop for stop in bracket.stops if stop.price == bracket.stop_price]
+    missing = bracket.open_quantity - sum((stop.quantity for stop in right), Decimal(0))
+    if missing > 0:
+        return (PlaceStop(quantity=missing, price=bracket.stop_price),)
+    if not all(stop.settled for stop in right):
         return ()
-    return (PlaceStop(quantity=missing, price=bracket.stop_price),)
+    wrong = [stop for stop in bracket.stops if stop.price != bracket.stop_price]
+    return tuple(CancelExit(order_id=stop.order_id) for stop in wrong)
 
 
 def _close_changes(bracket: Bracket, reason: str) -> tuple[Change, ...]:

@@ -1,6 +1,6 @@
 """When to enter, leave alone, adjust or leave: pure decisions on one assessment."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from enum import StrEnum
 from typing import Final
@@ -35,6 +35,7 @@ _HUNDRED: Final = Decimal(100)
 _PERCENT_GRAIN: Final = Decimal("0.0001")
 _SCALE_GRAIN: Final = Decimal("0.000001")
 _EARLY: Final = 1.0 - 1e-9
+_TOO_LONG: Final = "held for the maximum time"
 
 
 class EntryStyle(StrEnum):
@@ -126,9 +127,12 @@ class DecisionPolicy:
 
 
 def decide(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> TradeCommand:
-    """Choose the command that an assessment calls for in this state."""
+    """Choose the command that an assessment calls for in this state.
+
+    An answer that came too late opens and changes nothing, but what is overdue ends all the same.
+    """
     if is_stale(assessment.prediction, now_ns=now.ts_event, policy=policy):
-        return DoNothing(reasoning="prediction is stale")
+        return _end_overdue(now, policy) or DoNothing(reasoning="prediction is stale")
     own = _decide_alone(assessment, now, policy)
     if isinstance(own, CancelOrder):
         return own  # nobody's proposal keeps a trade open past our own limits
@@ -137,8 +141,42 @@ def decide(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> Tra
             return own
         case DoNothing() as silence:  # opens nothing, but what is open is managed as ever
             return silence if isinstance(own, PlanTrade) else own
+        case AdjustTrade() as proposal if isinstance(own, AdjustTrade):
+            return _with_nearer_stop(proposal, own, now)
         case proposal:
             return proposal
+
+
+def decide_instead(
+    assessment: Assessment, now: Snapshot, policy: DecisionPolicy
+) -> TradeCommand | None:
+    """Choose what a denied proposal must not keep from being done; it opens nothing."""
+    if assessment.review.proposal is None:
+        return None
+    alone = replace(assessment, review=replace(assessment.review, proposal=None))
+    own = decide(alone, now, policy)
+    return own if isinstance(own, AdjustTrade) else None
+
+
+def _with_nearer_stop(proposal: AdjustTrade, own: AdjustTrade, now: Snapshot) -> AdjustTrade:
+    """Keep of two stops the one nearer to the market: nobody's proposal holds ours up."""
+    ours, theirs = own.new_stop_loss_price, proposal.new_stop_loss_price
+    if ours is None or not isinstance(now.trade, Active):
+        return proposal
+    sign = now.trade.plan.direction.sign
+    if proposal.order_id != own.order_id or (theirs is not None and sign * (theirs - ours) >= 0):
+        return proposal
+    return replace(proposal, new_stop_loss_price=ours)
+
+
+def _end_overdue(now: Snapshot, policy: DecisionPolicy) -> CancelOrder | None:
+    match now.trade:
+        case Pending() as pending if _has_expired(pending, now.ts_event):
+            return CancelOrder(order_id=pending.plan.order_id, reasoning=EXPIRED)
+        case Active() as active if _is_held_too_long(active, now.ts_event, policy):
+            return CancelOrder(order_id=active.plan.order_id, reasoning=_TOO_LONG)
+        case _:
+            return None
 
 
 def _decide_alone(assessment: Assessment, now: Snapshot, policy: DecisionPolicy) -> TradeCommand:
@@ -228,10 +266,19 @@ def _accepted_proposal(assessment: Assessment, policy: DecisionPolicy) -> TradeC
             percent = plan.trade_setup.position_size_percent * Decimal(str(review.scale))
             percent = percent.quantize(_PERCENT_GRAIN, ROUND_DOWN)
             if percent > 0:
-                return plan.sized(percent)
+                return _expiring(plan.sized(percent), policy)
             return DoNothing(reasoning="the review left no size")
         case proposal:
             return proposal
+
+
+def _expiring(plan: PlanTrade, policy: DecisionPolicy) -> PlanTrade:
+    """Let no proposed entry rest for longer than one of ours would."""
+    setup = plan.trade_setup
+    secs = min(setup.expires_in_secs or policy.entry_expiry_secs, policy.entry_expiry_secs)
+    if secs == setup.expires_in_secs:
+        return plan
+    return replace(plan, trade_setup=replace(setup, expires_in_secs=secs))
 
 
 def _opposes(assessment: Assessment, direction: Direction, policy: DecisionPolicy) -> bool:
@@ -334,7 +381,7 @@ def _decide_pending(
 def _calls_off(
     assessment: Assessment, pending: Pending, now_ns: int, policy: DecisionPolicy
 ) -> str:
-    if pending.plan.expires_ns is not None and now_ns >= pending.plan.expires_ns:
+    if _has_expired(pending, now_ns):
         return EXPIRED
     if _opposes(assessment, pending.plan.direction, policy):
         return "opposite signal"
@@ -357,11 +404,19 @@ def _decide_active(
 def _closes(assessment: Assessment, active: Active, now_ns: int, policy: DecisionPolicy) -> str:
     if active.closing:
         return ""
-    if now_ns - active.opened_ns >= policy.max_holding_secs * _SECOND:
-        return "held for the maximum time"
+    if _is_held_too_long(active, now_ns, policy):
+        return _TOO_LONG
     if _opposes(assessment, active.plan.direction, policy):
         return "opposite signal"
     return ""
+
+
+def _has_expired(pending: Pending, now_ns: int) -> bool:
+    return pending.plan.expires_ns is not None and now_ns >= pending.plan.expires_ns
+
+
+def _is_held_too_long(active: Active, now_ns: int, policy: DecisionPolicy) -> bool:
+    return not active.closing and now_ns - active.opened_ns >= policy.max_holding_secs * _SECOND
 
 
 def _may_break_even(active: Active, price: float, policy: DecisionPolicy) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from morningstar_strategy.core.commands import equal_fractions
 from morningstar_strategy.core.state import EXPIRED, Active, Ended, Outcome, Pending, Plan, activate
 
+MOST_REFUSALS: Final = 10  # of one take profit, before it is given up
 _ZERO: Final = Decimal(0)
 
 
@@ -53,6 +54,7 @@ class Ledger:
     trade: Pending | Active
     fractions: tuple[Decimal, ...]
     target_filled: tuple[Decimal, ...]
+    target_refusals: tuple[int, ...]
     orders: tuple[OrderRef, ...] = ()
     entered: Decimal = _ZERO
     entry_value: Decimal = _ZERO
@@ -73,6 +75,7 @@ class Ledger:
             trade=Pending(plan=plan),
             fractions=fractions,
             target_filled=(_ZERO,) * len(fractions),
+            target_refusals=(0,) * len(fractions),
             orders=orders,
         )
 
@@ -134,6 +137,17 @@ class Ledger:
         """Mark that a venue refused to change the stop, so that more cover needs a second one."""
         return replace(self, stop_fixed=True)
 
+    def refusing_target(self, index: int) -> "Ledger":
+        """Count that a take profit was refused; one of an earlier set is nobody's any more."""
+        counts = list(self.target_refusals)
+        if index < len(counts):
+            counts[index] += 1
+        return replace(self, target_refusals=tuple(counts))
+
+    def gives_up(self, index: int) -> bool:
+        """Say whether a take profit was refused so often that it is not sent again."""
+        return index < len(self.target_refusals) and self.target_refusals[index] >= MOST_REFUSALS
+
     def vanished(self, price: Decimal) -> "Ledger":
         """Book what is open as gone at this price: the venue holds nothing of it any more."""
         gone = max(self.open_quantity, _ZERO)
@@ -154,7 +168,11 @@ class Ledger:
         trade = replace(trade, take_profit_prices=targets)
         fractions = equal_fractions(len(targets))
         return replace(
-            self, trade=trade, fractions=fractions, target_filled=(_ZERO,) * len(fractions)
+            self,
+            trade=trade,
+            fractions=fractions,
+            target_filled=(_ZERO,) * len(fractions),
+            target_refusals=(0,) * len(fractions),
         )
 
     def filled(self, fill: Fill) -> "Ledger":

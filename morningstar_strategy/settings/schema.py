@@ -12,7 +12,7 @@ from morningstar_strategy.core.baseline import BaselineRule
 from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.settings.section import Section
-from morningstar_strategy.settings.supervision import SupervisorSettings
+from morningstar_strategy.settings.supervision import GRACE_SECS, SupervisorSettings
 from morningstar_strategy.supervisor.feeds import FeedSpec
 
 __all__ = [
@@ -166,3 +166,13 @@ class Settings(Section):
     supervisor: SupervisorSettings = Field(default_factory=SupervisorSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
+
+    @model_validator(mode="after")
+    def _answers_in_time(self) -> "Settings":
+        deadline, age = self.supervisor.policy.deadline_secs, self.decision.max_age_secs
+        if self.supervisor.source != "off" and deadline + GRACE_SECS >= age:
+            raise ValueError(
+                f"supervisor.deadline_secs must be {GRACE_SECS} s under decision.max_age_secs, or "
+                f"slow answers come too late to act on: was {deadline:g} with {age}"
+            )
+        return self

@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Final
 
 from morningstar_strategy.actors.consultation import Known, Tape
 from morningstar_strategy.actors.ways import Beside, Counsel, InLine, Way
@@ -13,6 +12,7 @@ from morningstar_strategy.core.scene import External
 from morningstar_strategy.core.timeline import Timeline
 from morningstar_strategy.journal import TAPE
 from morningstar_strategy.settings.schema import SupervisorSettings
+from morningstar_strategy.settings.supervision import GRACE_SECS
 from morningstar_strategy.supervisor.chain import open_chain
 from morningstar_strategy.supervisor.exchange import Provider
 from morningstar_strategy.supervisor.scripted import ScriptedProvider
@@ -20,8 +20,6 @@ from morningstar_strategy.supervisor.supervisor import Supervisor
 from morningstar_strategy.supervisor.tape import TapeProvider, TapeWriter, read_tape
 
 __all__ = ["Supervision", "beside", "in_line", "known_from", "open_supervision"]
-
-_GRACE_SECS: Final = 0.5  # past the deadline, for the supervisor to say itself that nobody spoke
 
 type Carry = Callable[[Counsel, SupervisorSettings], Way]
 
@@ -49,7 +47,7 @@ def in_line(counsel: Counsel, settings: SupervisorSettings) -> Way:
 
 def beside(counsel: Counsel, settings: SupervisorSettings) -> Way:
     """Ask on worker threads beside the engine, as live trading does."""
-    deadline_secs = settings.policy.deadline_secs + _GRACE_SECS
+    deadline_secs = settings.policy.deadline_secs + GRACE_SECS
     return Beside(counsel, deadline_secs=deadline_secs, workers=settings.workers)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -19,7 +19,9 @@ from morningstar_strategy.supervisor.chain import Patience
 from morningstar_strategy.supervisor.policy import SupervisorPolicy
 from morningstar_strategy.supervisor.providers import ProviderSpec, preset, with_preset
 
-__all__ = ["SupervisorSettings"]
+__all__ = ["GRACE_SECS", "SupervisorSettings"]
+
+GRACE_SECS: Final = 0.5  # past the deadline, for the supervisor to say itself that nobody spoke
 
 
 def _filled(value: object) -> object:

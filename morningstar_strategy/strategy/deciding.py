@@ -9,7 +9,12 @@ from morningstar_strategy.core.commands import (
     PlanTrade,
     TradeCommand,
 )
-from morningstar_strategy.core.decision import decide, is_idle, round_trip_cost
+from morningstar_strategy.core.decision import (
+    decide,
+    decide_instead,
+    is_idle,
+    round_trip_cost,
+)
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import of_assessment, of_command, of_ruling
 from morningstar_strategy.core.review import Assessment
@@ -96,12 +101,19 @@ class MorningstarStrategy(PlanKeeper):
         )
         if now is None or not self._reader.is_trading(self._terms[name]):
             return
-        command = decide(assessment, now, self._mandate.decision)
-        ruling = rule_on(command, now, self._mandate.risk, self._watch.memory)
-        if self._repeats(ruling, name):
+        policy = self._mandate.decision
+        command = decide(assessment, now, policy)
+        ruling = self._rule(command, now)
+        instead = decide_instead(assessment, now, policy) if isinstance(ruling, Denied) else None
+        if instead is None and self._repeats(ruling, name):
             return
         self._record(of_assessment(assessment))
         self._carry_out(command, ruling, name, now)
+        if instead is not None:
+            self._carry_out(instead, self._rule(instead, now), name, now)
+
+    def _rule(self, command: TradeCommand, now: Snapshot) -> Ruling:
+        return rule_on(command, now, self._mandate.risk, self._watch.memory)
 
     def _carry_out(self, command: TradeCommand, ruling: Ruling, name: str, now: Snapshot) -> None:
         """Record a command with its ruling, and execute what was approved."""
@@ -132,7 +144,7 @@ class MorningstarStrategy(PlanKeeper):
         if now is None or (self.faults and isinstance(command, PlanTrade)):
             why = "no price was seen yet" if now is None else f"a fault: {self.faults.errors[0]}"
             raise CommandError(f"{command.action} cannot be carried out: {why}")
-        ruling = rule_on(command, now, self._mandate.risk, self._watch.memory)
+        ruling = self._rule(command, now)
         self._carry_out(command, ruling, name, now)
         return ruling
 

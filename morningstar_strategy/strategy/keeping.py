@@ -210,6 +210,8 @@ class PlanKeeper(Strategy):
         role = self._tell_order(event, word, f"{event.reason}")
         if role is Role.STOP:
             self._orders.book[name] = self._orders.book[name].refusing_stop()
+        if role is Role.TARGET:
+            self._count_refusal(name, event)
         ledger = self._orders.book.get(name)
         held = ledger is not None and ledger.open_quantity > 0
         if held and role in (Role.CLOSE, Role.TARGET):
@@ -217,6 +219,17 @@ class PlanKeeper(Strategy):
             self._notice_if_gone(name, event.ts_event)
         else:
             self._tend(name)
+
+    def _count_refusal(self, name: str, event: Event) -> None:
+        """Give a take profit up that is refused again and again; the stop still covers it."""
+        ledger = self._orders.book[name]
+        ref = ledger.ref(event.client_order_id.value)
+        if ref is None:
+            return
+        booked = self._orders.book[name] = ledger.refusing_target(ref.index)
+        if booked.gives_up(ref.index) and not ledger.gives_up(ref.index):
+            self.log.warning(f"A take profit of {name} is given up: {event.reason}")
+            self._say(event.ts_event, name, "take profit given up", f"{event.reason}")
 
     def _notice_if_gone(self, name: str, ts_event: int) -> None:
         """End a plan whose position has gone without a fill of ours; nothing could close it."""

@@ -1,7 +1,7 @@
 """Tokens and money that a day and a decision may cost, and what has been spent."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_UP, Decimal
 from functools import lru_cache
 from threading import Lock
@@ -15,6 +15,8 @@ _DAY_NS: Final = 86_400_000_000_000
 _MILLION: Final = Decimal(1_000_000)
 _GRAIN: Final = Decimal("0.00000001")
 _ZERO: Final = Decimal(0)
+_MOST_OVER: Final = 16  # times the estimate: more than any thinking costs
+_DAYS_KEPT: Final = 8
 _BYTES_PER_TOKEN: Final = 2  # fewer than any tokeniser needs for running text
 
 
@@ -38,10 +40,18 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """The most that one question may cost."""
+    """What one question may cost at most, or what several things cost."""
 
     tokens: int
     money: Decimal
+
+    def times(self, count: int) -> "Estimate":
+        """Give as much so many times."""
+        return Estimate(tokens=self.tokens * count, money=self.money * count)
+
+    def plus(self, other: "Estimate") -> "Estimate":
+        """Give both together."""
+        return Estimate(tokens=self.tokens + other.tokens, money=self.money + other.money)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +84,20 @@ class Budget:
         if missing := sorted(set(models) - set(self.prices)):
             raise ValueError(f"prices must name every model, had none for {', '.join(missing)}")
 
-    def cost(self, reply: Reply) -> Decimal:
-        """Give what a reply cost by the price table."""
+    def spent_on(self, reply: Reply) -> Estimate:
+        """Give what a reply itself cost by the price table."""
         price = self.prices.get(reply.model)
         tokens = reply.tokens_in, reply.tokens_out
-        return self._dearest(*tokens) if price is None else price.of(*tokens)
+        money = self._dearest(*tokens) if price is None else price.of(*tokens)
+        return Estimate(tokens=sum(tokens), money=money)
+
+    def believed(self, reply: Reply, most: Estimate) -> Reply:
+        """Take a usage that cannot be for the most that the question could cost."""
+        told = reply.tokens_in, reply.tokens_out
+        if min(told) >= 0 and sum(told) <= most.tokens * _MOST_OVER:
+            return reply
+        longest = min(self.max_reply_tokens, most.tokens)
+        return replace(reply, tokens_in=most.tokens - longest, tokens_out=longest)
 
     def estimate(self, question: Question) -> Estimate:
         """Give the most a question may cost: its bytes as tokens, a reply as long as allowed."""
@@ -155,6 +174,7 @@ class Purse:
             for exchange in exchanges:
                 day, reply = self._of(exchange.question.ts_event), exchange.reply
                 day.tokens += 0 if reply is None else reply.tokens_in + reply.tokens_out
+                day.tokens += self._budget.estimate(exchange.question).tokens * exchange.charged
                 day.money += exchange.cost
 
     def spent(self, ts_event: int) -> Estimate:
@@ -166,6 +186,6 @@ class Purse:
     def _of(self, ts_event: int) -> _Spent:
         day = ts_event // _DAY_NS
         found = self._days.setdefault(day, _Spent())
-        for old in [each for each in self._days if each < day - 1]:
-            del self._days[old]
+        while len(self._days) > _DAYS_KEPT:  # a bar of a wrong day must not clear this one
+            del self._days[min(each for each in self._days if each != day)]
         return found

@@ -99,7 +99,9 @@ class Chain:
             secs = left if last else left * self._patience.first_share
             outcome = self._ask_one(link, question, secs, fair=secs * 2 >= deadline_secs)
             if isinstance(outcome, Reply):
-                return replace(outcome, latency_ms=self._millis_since(started))
+                charged = outcome.charged + sum(each.charged for each in failures)
+                latency_ms = self._millis_since(started)
+                return replace(outcome, latency_ms=latency_ms, charged=charged)
             failures.append(outcome)
         raise self._despair(failures, deadline_secs, self._millis_since(started))
 
@@ -123,13 +125,15 @@ class Chain:
 
     def _insist(self, provider: Provider, question: Question, secs: float) -> Reply | ProviderError:
         ends = self._clock() + secs
-        attempt = 0
+        attempt = charged = 0
         while True:
             try:
-                return provider.ask(question, deadline_secs=ends - self._clock())
+                reply = provider.ask(question, deadline_secs=ends - self._clock())
+                return replace(reply, charged=charged)
             except ProviderError as e:
                 failure = e
             attempt += 1
+            charged = failure.charged = charged + failure.charged
             wait = self._wait_secs(attempt, failure)
             in_time = self._clock() + wait <= ends - _LEAST_SECS
             hopeful = failure.failure in _AGAIN and attempt < self._patience.attempts
@@ -150,7 +154,8 @@ class Chain:
             return ProviderError(kind, detail, latency_ms=latency_ms)
         tried = [e for e in failures if e.failure is not Failure.OPEN] or failures
         detail = "; ".join(str(e) for e in failures)
-        return ProviderError(tried[-1].failure, detail, latency_ms=latency_ms)
+        charged = sum(each.charged for each in failures)
+        return ProviderError(tried[-1].failure, detail, latency_ms=latency_ms, charged=charged)
 
     def _millis_since(self, started: float) -> int:
         return round((self._clock() - started) * 1_000)

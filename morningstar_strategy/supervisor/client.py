@@ -93,6 +93,7 @@ class HttpProvider:
                     str(e),
                     latency_ms=latency_ms,
                     retry_after_secs=e.retry_after_secs,
+                    charged=e.charged,
                 )
 
     def close(self) -> None:
@@ -123,7 +124,8 @@ class HttpProvider:
             return e
 
     def _late(self, deadline_secs: float) -> ProviderError:
-        return ProviderError(Failure.DEADLINE, f"{self.name}: no reply within {deadline_secs:g} s")
+        detail = f"{self.name}: no reply within {deadline_secs:g} s"
+        return ProviderError(Failure.DEADLINE, detail, charged=1)
 
     def _closed(self) -> ProviderError:
         return ProviderError(Failure.UNAVAILABLE, f"{self.name}: closed")

@@ -81,7 +81,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back, as text, and what it cost to get."""
+    """What came back, as text, and what it cost to get.
+
+    `charged` counts the requests before it that brought nothing but may have to be paid for.
+    """
 
     text: str
     provider: str
@@ -89,6 +92,7 @@ class Reply:
     tokens_in: int
     tokens_out: int
     latency_ms: int
+    charged: int = 0
 
 
 class Failure(StrEnum):
@@ -105,7 +109,8 @@ class Failure(StrEnum):
 class ProviderError(Exception):
     """No reply; the message never holds a key.
 
-    `retry_after_secs` is how long the provider asked to be left alone, None where it did not.
+    `retry_after_secs` is how long the provider asked to be left alone, None where it did not;
+    `charged` counts the requests that may have to be paid for although nothing came of them.
     """
 
     def __init__(
@@ -115,11 +120,13 @@ class ProviderError(Exception):
         *,
         latency_ms: int = 0,
         retry_after_secs: float | None = None,
+        charged: int = 0,
     ) -> None:
         super().__init__(detail)
         self.failure = failure
         self.latency_ms = latency_ms
         self.retry_after_secs = retry_after_secs
+        self.charged = charged
 
 
 class Provider(Protocol):
@@ -135,7 +142,8 @@ class Exchange:
     """One question and what became of it, as the tape keeps it.
 
     Exactly one of `reply` and `failure` is set; `verdict` is what the supervisor made of it, in
-    one sentence; `cost` is money by the price table.
+    one sentence; `cost` is money by the price table, with that of the `charged` requests which
+    may have to be paid for although nothing came of them.
     """
 
     question: Question
@@ -145,3 +153,4 @@ class Exchange:
     verdict: str
     cost: Decimal
     latency_ms: int
+    charged: int = 0

@@ -78,20 +78,30 @@ class Listener:
         """Put one question; without an exchange where the budget refused it."""
         ts_event = question.ts_event
         most = self.budget.estimate(question)
-        refusal = self.purse.reserve(most, ts_event=ts_event, spent=_spent(before))
+        refusal = self.purse.reserve(most, ts_event=ts_event, spent=self._spent(before))
         if refusal:
             return None, Silence(reason=refusal)
         try:
             reply = self.provider.ask(question, deadline_secs=left_ms / 1_000)
         except ProviderError as e:
             # What ran out of time may have been answered and charged for
-            cost = most if e.failure is Failure.DEADLINE else _NOTHING
+            charged = e.charged or int(e.failure is Failure.DEADLINE)
+            cost = most.times(charged)
             self.purse.settle(most, cost, ts_event=ts_event)
-            return _failed(question, e, cost.money)
-        cost = Estimate(tokens=reply.tokens_in + reply.tokens_out, money=self.budget.cost(reply))
+            return _failed(question, e, cost.money, charged)
+        reply = self.budget.believed(reply, most)
+        cost = most.times(reply.charged).plus(self.budget.spent_on(reply))
         self.purse.settle(most, cost, ts_event=ts_event)
         answer = _read(question, reply, scene, left_ms)
         return _answered(question, reply, answer, cost.money), answer
+
+    def _spent(self, exchange: Exchange | None) -> Estimate:
+        """Give what an exchange of the same decision has cost."""
+        if exchange is None or exchange.reply is None:
+            return _NOTHING
+        tokens = exchange.reply.tokens_in + exchange.reply.tokens_out
+        tokens += self.budget.estimate(exchange.question).tokens * exchange.charged
+        return Estimate(tokens=tokens, money=exchange.cost)
 
 
 def _read(question: Question, reply: Reply, scene: Scene, left_ms: int) -> Answer | Rejected:
@@ -113,14 +123,9 @@ def _repair_of(question: Question, text: str, rejected: Rejected) -> Question:
     return replace(question, turns=(Turn(reply=quoted, complaint=complaint),))
 
 
-def _spent(exchange: Exchange | None) -> Estimate:
-    if exchange is None or exchange.reply is None:
-        return _NOTHING
-    reply = exchange.reply
-    return Estimate(tokens=reply.tokens_in + reply.tokens_out, money=exchange.cost)
-
-
-def _failed(question: Question, e: ProviderError, cost: Decimal) -> tuple[Exchange, Silence]:
+def _failed(
+    question: Question, e: ProviderError, cost: Decimal, charged: int
+) -> tuple[Exchange, Silence]:
     detail = clean(f"{e}", most=_LONGEST_DETAIL)
     exchange = Exchange(
         question=question,
@@ -130,6 +135,7 @@ def _failed(question: Question, e: ProviderError, cost: Decimal) -> tuple[Exchan
         verdict=f"no reply: {e.failure.value}",
         cost=cost,
         latency_ms=e.latency_ms,
+        charged=charged,
     )
     return exchange, Silence(reason=f"no reply, {e.failure.value}: {detail}")
 
@@ -145,6 +151,7 @@ def _answered(
         verdict=_verdict(answer),
         cost=cost,
         latency_ms=reply.latency_ms,
+        charged=reply.charged,
     )
 
 

@@ -144,16 +144,23 @@ class Supervisor:
             match answer:
                 case Opinion() as opinion:
                     review = of_opinion(opinion)
-                    if review.verdict is Verdict.VETOED:
-                        self._vetoes[name] = Veto(bar=bar, reason=review.reason)
-                    else:
-                        self._vetoes.pop(name, None)
+                    self._mind(review, name, bar)
                     return review
                 case Silence() as silence:
                     veto = self._standing_veto(name, bar)
                     return of_silence(silence, policy=self._policy, veto=veto)
                 case command:
                     return of_command(command, veto=self._standing_veto(name, bar))
+
+    def _mind(self, review: Review, name: str, bar: int) -> None:
+        """Keep or lift a veto; a late opinion on an older bar does neither to a newer one."""
+        known = self._vetoes.get(name)
+        if known is not None and known.bar > bar:
+            return
+        if review.verdict is Verdict.VETOED:
+            self._vetoes[name] = Veto(bar=bar, reason=review.reason)
+        else:
+            self._vetoes.pop(name, None)
 
     def _standing_veto(self, name: str, bar: int) -> Veto | None:
         veto = self._vetoes.get(name)

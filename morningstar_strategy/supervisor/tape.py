@@ -116,7 +116,9 @@ class TapeProvider:
         if found.reply is not None:
             return found.reply
         failure = found.failure or Failure.UNAVAILABLE
-        raise ProviderError(failure, found.detail, latency_ms=found.latency_ms)
+        raise ProviderError(
+            failure, found.detail, latency_ms=found.latency_ms, charged=found.charged
+        )
 
 
 # ---------------------------------------------------------------- lines
@@ -172,7 +174,7 @@ def _written(exchange: Exchange, schema: str) -> str:
         [f"[{escaped(turn.reply)},{escaped(turn.complaint)}]" for turn in question.turns]
     )
     return (
-        f'{{"cost":"{exchange.cost:f}","detail":{escaped(exchange.detail)},'
+        f'{{"charged":{exchange.charged},"cost":"{exchange.cost:f}","detail":{escaped(exchange.detail)},'
         f'"failure":{"null" if failure is None else f'"{failure.value}"'},'
         f'"instrument_id":{escaped(question.instrument_id)},"key":"{question.key}",'
         f'"latency_ms":{exchange.latency_ms},"prompt":{{"name":{escaped(prompt.name)},'
@@ -205,12 +207,14 @@ def _exchange(fields: dict[str, Any]) -> Exchange:
     if question.key != fields["key"]:
         raise ValueError(f"key must be that of the question, was {fields['key']!r:.80}")
     failure, reply = fields["failure"], fields["reply"]
+    charged = fields.get("charged", 0)  # tapes of before counted none
     return Exchange(
         question=question,
-        reply=None if reply is None else Reply(**reply),
+        reply=None if reply is None else Reply(**reply, charged=charged),
         failure=None if failure is None else Failure(failure),
         detail=fields["detail"],
         verdict=fields["verdict"],
         cost=Decimal(fields["cost"]),
         latency_ms=fields["latency_ms"],
+        charged=charged,
     )

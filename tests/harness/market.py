@@ -11,6 +11,7 @@ from nautilus_trader.model import (
     CryptoPerpetual,
     Currency,
     InstrumentId,
+    Money,
     Price,
     Quantity,
     Symbol,
@@ -24,7 +25,7 @@ START_NS: Final = 1_700_000_100_000_000_000
 USDT: Final = Currency.from_str("USDT")
 
 
-def perpetual(base: str = "BTC") -> CryptoPerpetual:
+def perpetual(base: str = "BTC", *, max_notional: Money | None = None) -> CryptoPerpetual:
     """Make a linear perpetual with a tick of 0.1 and a lot of 0.001."""
     return CryptoPerpetual(
         instrument_id=InstrumentId.from_str(f"{base}USDT-PERP.BINANCE"),
@@ -40,6 +41,7 @@ def perpetual(base: str = "BTC") -> CryptoPerpetual:
         ts_event=0,
         ts_init=0,
         min_quantity=Quantity.from_str("0.001"),
+        max_notional=max_notional,
         margin_init=Decimal(1),
         margin_maint=Decimal("0.5"),
     )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import pytest
+from nautilus_trader.model import Money
 
 from morningstar_strategy.core.commands import (
     AdjustTrade,
@@ -15,9 +16,11 @@ from morningstar_strategy.core.commands import (
     TradeCommand,
     TradeSetup,
 )
+from morningstar_strategy.core.ledger import MOST_REFUSALS
 from morningstar_strategy.core.records import Kind
 from morningstar_strategy.core.review import Review, ReviewRequest, Verdict
 from morningstar_strategy.core.sizing import SizingPolicy
+from tests.harness.market import perpetual
 from tests.harness.runs import Rig, of_kind
 from tests.integration.told import (
     Ohlc,
@@ -250,3 +253,27 @@ def test_a_target_between_a_fallen_market_and_the_limit_entry_may_be_set() -> No
     used = told_by({3: adjust(None, "985")}, {1: 1}, bars=bars, decision=decision)
     assert fills(used.run())[1:] == [(5, "target", "SELL", "1.000", "985.0")]
     assert left_over(used) == []
+
+
+@pytest.mark.parametrize("proposal", [adjust(None, "900"), adjust("900"), adjust(None, "1100")])
+def test_no_proposal_keeps_the_stop_from_moving_to_the_entry(proposal: AdjustTrade) -> None:
+    high = flat(1020)
+    bars = [F, F, F, high, high, (1020, 1020, 995, 1000), F, F]
+    listening = policy(accept_proposals=True, break_even_after_percent=Decimal(1))
+    records = told_by({3: proposal, 4: proposal}, {1: 1}, bars=bars, decision=listening).run()
+    assert fills(records)[-1][1:] == ("stop", "SELL", "1.000", "1000.0")
+
+
+def test_a_target_that_is_refused_at_every_bar_is_given_up_and_the_stop_stays() -> None:
+    absurd = proposed(take_profit_prices=(Decimal(100_000),))
+    limited = [perpetual(max_notional=Money.from_str("50000 USDT"))]
+    records = told_by({1: absurd}, {}, bars=[F] * 30, instruments=limited).run()
+    refused = [
+        record
+        for record in of_kind(records, Kind.ORDER)
+        if record.fields["role"] == "target" and record.fields["event"] in ("denied", "rejected")
+    ]
+    assert len(refused) == MOST_REFUSALS
+    states = [record.fields["state"] for record in of_kind(records, Kind.HEALTH)]
+    assert states.count("take profit given up") == 1
+    assert not [each for each in fills(records) if each[1] == "stop"]

@@ -94,11 +94,12 @@ def rig(told: Sequence[Ohlc], at: Mapping[int, int], **changes: Any) -> Rig:
         "risk": LOOSE,
         "venue": FREE,
         "foresee": signals(at),
+        "instruments": [perpetual()],
         **changes,
     }
     # As backtests/engine.py has it: a bar is walked to its nearer extreme first
     given["options"] = {"bar_adaptive_high_low_ordering": True, **given.get("options", {})}
-    return Rig(instruments=[perpetual()], bars=[bars_of(told)], **given)
+    return Rig(bars=[bars_of(told)], **given)
 
 
 type Told = tuple[int, str, str, str, str]

@@ -22,6 +22,7 @@ from morningstar_strategy.core.decision import (
     Distances,
     EntryStyle,
     decide,
+    decide_instead,
     is_idle,
     is_stale,
     round_trip_cost,
@@ -266,10 +267,56 @@ def test_the_gate_knows_every_order_that_a_decision_of_our_own_names(moment: Mom
 
 
 @given(MOMENTS)
-def test_a_stale_prediction_does_nothing(moment: Moment) -> None:
-    prediction = moment.assessment.prediction
-    if is_stale(prediction, now_ns=moment.now.ts_event, policy=moment.policy):
-        assert moment.command() == DoNothing(reasoning="prediction is stale")
+def test_a_stale_prediction_only_ends_what_is_overdue(moment: Moment) -> None:
+    now, trade = moment.now, moment.now.trade
+    if not is_stale(moment.assessment.prediction, now_ns=now.ts_event, policy=moment.policy):
+        return
+    overdue = False
+    if isinstance(trade, Pending):
+        overdue = trade.plan.expires_ns is not None and now.ts_event >= trade.plan.expires_ns
+    if isinstance(trade, Active) and not trade.closing:
+        overdue = now.ts_event - trade.opened_ns >= moment.policy.max_holding_secs * 10**9
+    command = moment.command()
+    if overdue:
+        assert isinstance(command, CancelOrder)
+    else:
+        assert command == DoNothing(reasoning="prediction is stale")
+
+
+@given(MOMENTS)
+def test_a_proposed_entry_rests_no_longer_than_one_of_our_own(moment: Moment) -> None:
+    command = moment.command()
+    if isinstance(command, PlanTrade):
+        secs = command.trade_setup.expires_in_secs
+        assert secs is not None
+        assert secs <= moment.policy.entry_expiry_secs
+
+
+@given(MOMENTS)
+def test_no_proposal_keeps_a_stop_from_coming_nearer(moment: Moment) -> None:
+    alone = replace(moment.assessment, review=replace(moment.assessment.review, proposal=None))
+    own, trade = replace(moment, assessment=alone).command(), moment.now.trade
+    limits, memory = RiskLimits(), RiskMemory()
+    if not (isinstance(own, AdjustTrade) and isinstance(trade, Active)):
+        return
+    if not isinstance(rule_on(own, moment.now, limits, memory), Approved):
+        return
+    done = [rule_on(moment.command(), moment.now, limits, memory)]
+    instead = decide_instead(moment.assessment, moment.now, moment.policy)
+    if isinstance(done[0], Denied) and instead is not None:
+        done.append(rule_on(instead, moment.now, limits, memory))
+    approved = [each.command for each in done if isinstance(each, Approved)]
+    sign = trade.plan.direction.sign
+    assert any(
+        isinstance(each, CancelOrder)
+        or (
+            isinstance(each, AdjustTrade)
+            and each.new_stop_loss_price is not None
+            and own.new_stop_loss_price is not None
+            and sign * (each.new_stop_loss_price - own.new_stop_loss_price) >= 0
+        )
+        for each in approved
+    )
 
 
 @given(FLAT_MOMENTS)

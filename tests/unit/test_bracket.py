@@ -57,6 +57,16 @@ def wanted(**changed: Any) -> tuple[Change, ...]:  # Any: any field of a bracket
     return changes(replace(STANDS, **changed))
 
 
+def test_a_stop_that_cannot_be_moved_is_replaced_and_goes_when_the_nearer_one_stands() -> None:
+    nearer = {"stop_fixed": True, "stop_price": Decimal(98)}
+    assert wanted(**nearer) == (PlaceStop(quantity=Decimal(10), price=Decimal(98)),)
+    sent = stop("S-2", 10, 98, settled=False)
+    assert wanted(**nearer, stops=(stop(), sent)) == ()
+    stands = stop("S-2", 10, 98)
+    assert wanted(**nearer, stops=(stop(), stands)) == (CancelExit(order_id="S-1"),)
+    assert wanted(**nearer, stops=(stands,)) == ()
+
+
 def test_prices_round_to_the_tick_on_either_side() -> None:
     assert (floor_to(Decimal("1.29"), LOT), ceil_to(Decimal("1.21"), LOT)) == (
         Decimal("1.2"),

@@ -20,6 +20,7 @@ from morningstar_strategy.core.decision import (
     Distances,
     EntryStyle,
     decide,
+    decide_instead,
     is_idle,
     round_trip_cost,
 )
@@ -318,6 +319,65 @@ def test_a_model_that_abstains_opens_nothing_not_even_on_a_proposal() -> None:
         verdict=Verdict.CONFIRMED, proposal=CancelOrder(order_id="P-7", reasoning="war")
     )
     assert decided(accepting, silent, trade=active(), review=leaving) == leaving.proposal
+
+
+def test_an_answer_that_came_too_late_still_ends_what_is_overdue() -> None:
+    late = forecast(ts_event=NOW - 61 * SECOND)
+    held = active(opened_ns=NOW - DecisionPolicy().max_holding_secs * SECOND)
+    told = decided(DecisionPolicy(), late, trade=held)
+    assert told == CancelOrder(order_id="P-7", reasoning="held for the maximum time")
+    told = decided(DecisionPolicy(), late, trade=active())
+    assert told == nothing("prediction is stale")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(None, 3_600), (999_999_999, 3_600), (3_600, 3_600), (60, 60)]
+)
+def test_a_proposed_entry_expires_as_ours_does_or_sooner(given: int | None, kept: int) -> None:
+    setup = replace(planned(DecisionPolicy(), forecast()), expires_in_secs=given)
+    plan = PlanTrade(trade_setup=setup, reasoning="a limit")
+    review = Review(verdict=Verdict.CONFIRMED, proposal=plan)
+    told = planned(DecisionPolicy(accept_proposals=True), forecast(), review=review)
+    assert told.expires_in_secs == kept
+
+
+@pytest.mark.parametrize(
+    ("stop", "targets", "kept"),
+    [
+        (None, ("1200",), "990"),  # says nothing of the stop
+        ("970", (), "990"),  # wants it where it would lose more
+        ("1010", (), "1010"),  # wants it nearer than we do
+    ],
+)
+def test_a_proposed_adjustment_does_not_hold_up_break_even(
+    stop: str | None, targets: tuple[str, ...], kept: str
+) -> None:
+    proposal = AdjustTrade(
+        order_id="P-7",
+        new_stop_loss_price=None if stop is None else Decimal(stop),
+        new_take_profit_prices=tuple(map(Decimal, targets)),
+    )
+    policy = DecisionPolicy(accept_proposals=True, break_even_after_percent=Decimal(3))
+    market = replace(MARKET, price=Decimal(1050))
+    review = Review(verdict=Verdict.CONFIRMED, proposal=proposal)
+    told = decided(policy, forecast(price=1050.0), trade=active(), review=review, market=market)
+    assert isinstance(told, AdjustTrade)
+    assert told.new_stop_loss_price == Decimal(kept)
+    assert told.new_take_profit_prices == proposal.new_take_profit_prices
+
+
+def test_where_a_proposal_is_denied_our_own_stop_is_moved_and_nothing_is_opened() -> None:
+    policy = DecisionPolicy(accept_proposals=True, break_even_after_percent=Decimal(3))
+    market = replace(MARKET, price=Decimal(1050))
+    review = Review(verdict=Verdict.CONFIRMED, proposal=DoNothing(reasoning="wait"))
+    assessment = Assessment(prediction=forecast(price=1050.0), review=review)
+    now = Snapshot(ts_event=NOW, equity=Decimal(10_000), market=market, trade=active())
+    own = decide_instead(assessment, now, policy)
+    assert isinstance(own, AdjustTrade)
+    assert own.new_stop_loss_price == Decimal(990)
+    assert decide_instead(assessment, replace(now, trade=Flat()), policy) is None
+    silent = replace(assessment, review=Review(verdict=Verdict.CONFIRMED))
+    assert decide_instead(silent, now, policy) is None
 
 
 # ---------------------------------------------------------------- odds

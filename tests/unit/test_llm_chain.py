@@ -35,6 +35,7 @@ class Act:
     secs: float = 0.1
     failure: Failure | None = None
     retry_after_secs: float | None = None
+    charged: int = 0
 
 
 class Scripted:
@@ -50,11 +51,14 @@ class Scripted:
         act = self._acts.pop(0) if len(self._acts) > 1 else self._acts[0]
         if act.secs > deadline_secs:
             self._time.now += deadline_secs
-            raise ProviderError(Failure.DEADLINE, "late")
+            raise ProviderError(Failure.DEADLINE, "late", charged=1)
         self._time.now += act.secs
         if act.failure is not None:
             raise ProviderError(
-                act.failure, f"said {act.failure}", retry_after_secs=act.retry_after_secs
+                act.failure,
+                f"said {act.failure}",
+                retry_after_secs=act.retry_after_secs,
+                charged=act.charged,
             )
         return Reply(text="{}", provider="p", model="m", tokens_in=1, tokens_out=1, latency_ms=1)
 
@@ -96,6 +100,16 @@ def test_the_waits_between_attempts_double_up_to_the_longest_and_vary() -> None:
     for wait, longest in zip(time.waits, [0.25, 0.5, 1.0, 1.0, 1.0], strict=True):
         assert longest / 2 <= wait <= longest
     assert len(set(time.waits)) == 5
+
+
+def test_every_request_that_may_be_charged_is_counted_whoever_answers_in_the_end() -> None:
+    cut_off = Act(failure=Failure.UNAVAILABLE, charged=1)
+    chain, _ = chain_of(Time(), [cut_off], [SLOW], [cut_off, OK])
+    assert chain.ask(question(), deadline_secs=8.0).charged == 4
+    chain, _ = chain_of(Time(), [SLOW], [DOWN])
+    assert failed(chain).charged == 1
+    chain, _ = chain_of(Time(), [cut_off], [DOWN])
+    assert failed(chain).charged == 2
 
 
 def test_the_same_seed_waits_the_same() -> None:

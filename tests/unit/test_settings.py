@@ -320,6 +320,16 @@ def test_a_span_that_ends_before_it_starts_is_refused(file: Path) -> None:
     assert told.startswith("setting data: start must be before end, was 2024-02-01")
 
 
+def test_a_supervisor_that_may_answer_too_late_to_be_acted_on_is_refused(file: Path) -> None:
+    slow = "supervisor.deadline_secs=59.5"
+    assert fault(file, "supervisor.source=scripted", slow).endswith(
+        "supervisor.deadline_secs must be 0.5 s under decision.max_age_secs, or "
+        "slow answers come too late to act on: was 59.5 with 60"
+    )
+    load_settings(file, overrides=["supervisor.source=off", slow])
+    load_settings(file, overrides=["supervisor.source=scripted", "supervisor.deadline_secs=59"])
+
+
 def test_times_without_a_zone_are_utc_and_others_are_turned(file: Path) -> None:
     settings = load_settings(
         file, overrides=["data.start=2024-01-01", "data.end=2024-01-02T00:00:00+05:00"]

@@ -206,6 +206,14 @@ def test_a_veto_is_kept_under_silence_for_some_bars() -> None:
     assert gone.verdict is Verdict.ABSTAINED
 
 
+def test_a_late_opinion_on_an_older_bar_does_not_lift_a_newer_veto() -> None:
+    supervisor, _ = supervising(VETOING, CONFIRMING, VETOING, NO_REPLY)
+    for bars in (501, 500, 499):  # as answers that overtook each other
+        supervisor.consider(scene(bars=bars), Purpose.REVIEW)
+    review = supervisor.consider(scene(bars=505), Purpose.REVIEW).review
+    assert review.verdict is Verdict.VETOED
+
+
 def test_an_opinion_lifts_an_earlier_veto() -> None:
     supervisor, _ = supervising(VETOING, CONFIRMING, NO_REPLY)
     for bars in (500, 501):
@@ -297,6 +305,32 @@ def test_what_ran_out_of_time_counts_as_if_it_had_been_charged() -> None:
     (exchange,) = supervisor.consider(scene(), Purpose.REVIEW).exchanges
     assert exchange.cost > Decimal("0.07")  # the reply it may have had alone
     assert supervisor.spent(NOW).money == exchange.cost
+
+
+def test_requests_that_brought_nothing_are_paid_for_with_reply_and_without() -> None:
+    failed = ProviderError(Failure.UNAVAILABLE, "cut off twice", charged=2)
+    budget = Budget(prices=PRICES, money_per_decision=Decimal(1))
+    supervisor, _ = supervising(failed, budget=budget)
+    (exchange,) = supervisor.consider(scene(), Purpose.REVIEW).exchanges
+    most = budget.estimate(exchange.question)
+    assert (exchange.cost, exchange.charged) == (2 * most.money, 2)
+    assert supervisor.spent(NOW) == most.times(2)
+    again, _ = supervising(budget=budget)
+    again.recall([exchange])
+    assert again.spent(NOW) == most.times(2)
+
+
+@pytest.mark.parametrize("told", [-1, 10**6, 10**26, 10**400])
+def test_a_usage_that_cannot_be_counts_as_the_most_the_question_could_cost(told: int) -> None:
+    budget = Budget(prices=PRICES, money_per_decision=Decimal(1))
+    lying = Answering(CONFIRMING, tokens_in=told)
+    supervisor = Supervisor(provider=lying, policy=SupervisorPolicy(), budget=budget)
+    considered = supervisor.consider(scene(), Purpose.REVIEW)
+    assert considered.review.verdict is Verdict.CONFIRMED
+    (exchange,) = considered.exchanges
+    most = budget.estimate(exchange.question)
+    assert supervisor.spent(NOW).tokens == most.tokens
+    assert 0 < exchange.cost <= most.money
 
 
 def test_what_was_spent_before_a_restart_counts() -> None:

@@ -32,13 +32,13 @@ def reply(model: str) -> Reply:
 
 
 def test_a_reply_costs_its_tokens_by_the_price_table() -> None:
-    assert BUDGET.cost(reply("cheap")) == Decimal("0.0012")
-    assert BUDGET.cost(reply("dear")) == Decimal("0.045")
+    assert BUDGET.spent_on(reply("cheap")).money == Decimal("0.0012")
+    assert BUDGET.spent_on(reply("dear")).money == Decimal("0.045")
 
 
 def test_a_model_without_a_price_costs_as_much_as_the_dearest() -> None:
-    assert BUDGET.cost(reply("unheard of")) == Decimal("0.045")
-    assert Budget().cost(reply("unheard of")) == 0
+    assert BUDGET.spent_on(reply("unheard of")).money == Decimal("0.045")
+    assert Budget().spent_on(reply("unheard of")).money == 0
 
 
 def test_a_fraction_of_the_smallest_coin_is_rounded_up() -> None:
@@ -88,6 +88,17 @@ def test_a_day_begins_at_midnight_and_a_late_settlement_goes_to_its_own() -> Non
     assert purse.spent(NOW) == Estimate(tokens=40, money=Decimal("0.04"))
     assert purse.spent(NOW + 8 * HOUR) == NOTHING  # the next day
     assert purse.spent(NOW + 8 * HOUR - 1) == Estimate(tokens=40, money=Decimal("0.04"))
+
+
+def test_a_bar_of_a_wrong_day_does_not_clear_this_one() -> None:
+    purse = Purse(BUDGET)
+    asked = Estimate(tokens=100, money=Decimal("0.1"))
+    purse.reserve(asked, ts_event=NOW, spent=NOTHING)
+    purse.reserve(asked, ts_event=NOW + 10 * DAY, spent=NOTHING)
+    assert purse.spent(NOW) == asked
+    for day in range(1, 30):  # and what is long past is not kept for ever
+        purse.reserve(asked, ts_event=NOW + day * DAY, spent=NOTHING)
+    assert purse.spent(NOW) == NOTHING
 
 
 def test_the_budget_holds_over_many_threads() -> None:

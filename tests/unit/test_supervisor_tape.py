@@ -42,7 +42,7 @@ ANSWERS = (
     VETOING,
     "surely \ud800!",
     '{"action": "DO_NOTHING", "reasoning": "naïve \U0001f600"}',
-    ProviderError(Failure.THROTTLED, "429, retry after 3 s", latency_ms=120),
+    ProviderError(Failure.THROTTLED, "429, retry after 3 s", latency_ms=120, charged=1),
     CONFIRMING,
 )
 
