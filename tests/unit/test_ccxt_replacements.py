@@ -361,3 +361,20 @@ def test_a_stranger_like_a_stop_whose_id_came_later_is_told_once_the_stop_was_as
     desk.cases.asked(case)
     desk.later(0.1)
     assert [each.venue_order_id for each in desk.announced] == ["x1"]
+
+
+def test_an_order_without_a_name_may_be_the_replacement_of_one_that_filled_meanwhile() -> None:
+    desk = Registry()
+    case = desk.submit(**STOP)
+    desk.cases.take_order(order(status=OrderStatus.OPEN, **STOP))
+    name = desk.cases.next_name(case)
+    expect(case, Awaited(client_id=name, old_id="v1", terms=case.ticket, waits=True))
+    case.is_replacing = True
+    desk.cases.take_fill(fill(quantity=case.ticket.quantity))
+    assert case.told.closed
+    desk.cases.take_order(order(venue_order_id="v2", client_order_id=None, **STOP))
+    desk.later(5.0)
+    assert desk.announced == []  # it was just sent, and its answer is on its way
+    desk.cases.arrived(case, "v2")
+    desk.later(5.0)
+    assert desk.announced == []

@@ -101,7 +101,7 @@ class Doubts(Roster):
         if self._secs() - case.opened < _PATIENT_SECS:
             return True
         sending = any(
-            other.is_sent and not other.told.closed and (other.awaited or not other.ledger.legs)
+            other.is_sent and (other.awaited or not (other.told.closed or other.ledger.legs))
             for other in self
             if other.ticket.symbol == case.ticket.symbol and not other.is_external
         )
