@@ -1,6 +1,7 @@
 """How a consideration is carried out: at once in event time, or beside the engine on threads."""
 
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -68,6 +69,9 @@ class Case:
     scene: Scene
     purpose: Purpose
     asked_ns: int
+
+
+type _Found = tuple[int, Considered | Exception | None]  # None where its turn came too late
 
 
 class Listener(Protocol):
@@ -163,8 +167,9 @@ class Beside:
         self._counsel = counsel
         self._deadline_ns = round(deadline_secs * _SECOND)
         self._poll_ns = poll_ms * _MILLISECOND
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="supervisor")
-        self._found: SimpleQueue[tuple[int, Considered | Exception]] = SimpleQueue()
+        self._workers = workers
+        self._pool = self._idle_pool()
+        self._found: SimpleQueue[_Found] = SimpleQueue()
         self._asked: dict[int, tuple[Case, Future[None]]] = {}
         self._given_up: set[int] = set()
         self._ticking = False
@@ -180,11 +185,13 @@ class Beside:
         self._clock, self._listener = clock, listener
         self._usual_turn_secs = sys.getswitchinterval()
         sys.setswitchinterval(min(self._usual_turn_secs, _TURN_SECS))
+        self._pool = self._idle_pool()  # the one that an end shut down takes no more work
 
     def consider(self, case: Case) -> None:
         """Hand a case to a worker."""
         # The worker holds nothing of this object: what dies on its thread must not be the engine's
-        work = partial(_work, self._counsel.consider, case, self._found)
+        ends = time.monotonic() + self._deadline_ns / _SECOND
+        work = partial(_work, self._counsel.consider, case, ends, self._found)
         self._asked[case.number] = (case, self._pool.submit(work))
         if not self._ticking:
             self._ticking = True
@@ -201,6 +208,9 @@ class Beside:
         sys.setswitchinterval(self._usual_turn_secs)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._rest()
+        for number, (_, work) in list(self._asked.items()):
+            if work.cancelled():
+                self._forget(number)
         self._fetch()
 
     def _tick(self, _event: object) -> None:
@@ -210,21 +220,44 @@ class Beside:
             self._rest()
 
     def _fetch(self) -> None:
+        """Tell all that was found, then raise the first fault that telling it met."""
+        faults: list[Exception] = []
         while not self._found.empty():
-            number, found = self._found.get_nowait()
-            case, _ = self._asked[number]
-            self._forget(number)
-            if isinstance(found, Exception):
+            try:
+                self._tell(*self._found.get_nowait())
+            except Exception as e:  # raised below: what others answered was asked and paid for
+                faults.append(e)
+        if faults:
+            raise faults[0]
+
+    def _tell(self, number: int, found: Considered | Exception | None) -> None:
+        case, _ = self._asked[number]
+        was_given_up = number in self._given_up
+        self._forget(number)
+        match found:
+            case None if was_given_up:
+                pass
+            case None:
+                self._listener.overdue(case)
+            case Exception():
                 self._listener.failed(case, found)
-            else:
-                self._listener.answered(case, found)
+            case considered:
+                self._listener.answered(case, considered)
 
     def _give_up(self) -> None:
         now_ns = self._clock.timestamp_ns()
-        for number, (case, _) in list(self._asked.items()):
-            if number not in self._given_up and now_ns - case.asked_ns >= self._deadline_ns:
+        for number, (case, work) in list(self._asked.items()):
+            if number in self._given_up or now_ns - case.asked_ns < self._deadline_ns:
+                continue
+            if work.cancel():  # nobody waits for it, so nobody need pay for it
+                self._forget(number)
+            else:
                 self._given_up.add(number)
-                self._listener.overdue(case)
+            self._listener.overdue(case)
+
+    def _idle_pool(self) -> ThreadPoolExecutor:
+        """Make a pool, which has no threads until there is work."""
+        return ThreadPoolExecutor(self._workers, thread_name_prefix="supervisor")
 
     def _forget(self, number: int) -> None:
         del self._asked[number]
@@ -239,11 +272,14 @@ class Beside:
 def _work(
     consider: Callable[[Scene, Purpose], Considered],
     case: Case,
-    found: SimpleQueue[tuple[int, Considered | Exception]],
+    ends: float,
+    found: SimpleQueue[_Found],
 ) -> None:
-    """Consider on a worker's thread, and leave what came of it."""
+    """Consider on a worker's thread, and leave what came of it: None past `ends`, unasked."""
+    answer: Considered | Exception | None = None
     try:
-        answer: Considered | Exception = consider(case.scene, case.purpose)
+        if time.monotonic() < ends:
+            answer = consider(case.scene, case.purpose)
     except Exception as e:  # carried to the engine's thread, which raises it
         answer = e
     found.put((case.number, answer))

@@ -79,6 +79,9 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.way = Beside(self.counsel, deadline_secs=self.deadline_secs, workers=self.workers)
+        self.begin()
+
+    def begin(self) -> None:
         clock: Any = self.clock  # the engine's clock is a class of its own
         self.way.begin(clock=clock, listener=self.ear)
 
@@ -171,6 +174,41 @@ def test_what_no_worker_has_begun_can_be_withdrawn(gate: Event) -> None:
     bench.way.end()
 
 
+def test_what_no_worker_began_in_time_is_never_asked_and_fresh_questions_go_before(
+    gate: Event,
+) -> None:
+    counsel = ToldCounsel(gate=gate)
+    bench = Bench(counsel, workers=1)
+    bench.ask(1)
+    bench.move_until(lambda: len(counsel.scenes) == 1)
+    bench.ask(2)
+    bench.ask(3)
+    bench.clock.move(8 * SECOND_NS)
+    assert bench.ear.heard == [("overdue", number, "") for number in (1, 2, 3)]
+    bench.ask(4)
+    gate.set()
+    bench.move_until(lambda: bench.clock.callback is None)
+    assert bench.ear.heard[3:] == [("answered", 1, "confirmed"), ("answered", 4, "confirmed")]
+    assert len(counsel.scenes) == 2  # what nobody waits for is not paid for
+    bench.way.end()
+
+
+def test_a_case_whose_turn_comes_past_its_deadline_is_not_asked(gate: Event) -> None:
+    counsel = ToldCounsel(gate=gate)
+    bench = Bench(counsel, workers=1, deadline_secs=0.5)
+    bench.ask(1)
+    until = time.monotonic() + PATIENCE_SECS
+    while not counsel.scenes:
+        assert time.monotonic() < until
+    bench.ask(2)
+    assert not gate.wait(0.5)  # the clock of the engine stands still meanwhile
+    gate.set()
+    bench.move_until(lambda: bench.clock.callback is None)
+    assert sorted(bench.ear.heard) == [("answered", 1, "confirmed"), ("overdue", 2, "")]
+    assert len(counsel.scenes) == 1
+    bench.way.end()
+
+
 def test_a_fault_is_carried_to_the_engines_thread() -> None:
     bench = Bench(ToldCounsel(says=lambda scene: LookupError("our own fault")))
     bench.ask(1)
@@ -194,6 +232,50 @@ def test_the_end_waits_for_nobody_and_tells_what_was_found(gate: Event) -> None:
     bench.way.end()
     assert bench.ear.heard == [("answered", 1, "confirmed")]
     assert bench.clock.callback is None
+
+
+@dataclass
+class RaisingEar(Ear):
+    """Raises a fault once it is heard, as the actor does."""
+
+    def failed(self, case: Case, error: Exception) -> None:
+        super().failed(case, error)
+        raise error
+
+
+def test_the_end_tells_every_answer_though_one_of_them_is_a_fault() -> None:
+    def says(scene: Scene) -> Review | Exception:
+        return LookupError("our own fault") if scene.prediction.ts_event == 1 else CONFIRMED
+
+    bench = Bench(ToldCounsel(says=says), workers=1, ear=RaisingEar())
+    for number in (1, 2, 3):
+        bench.ask(number)
+    until = time.monotonic() + PATIENCE_SECS
+    while bench.way.found < 3:
+        assert time.monotonic() < until
+    with pytest.raises(LookupError, match="our own fault"):
+        bench.way.end()
+    assert [(kind, number) for kind, number, _ in bench.ear.heard] == [
+        ("failed", 1),
+        ("answered", 2),
+        ("answered", 3),
+    ]
+
+
+def test_after_an_end_it_can_begin_again(gate: Event) -> None:
+    counsel = ToldCounsel(gate=gate)
+    bench = Bench(counsel, workers=1)
+    bench.ask(1)
+    bench.move_until(lambda: len(counsel.scenes) == 1)
+    bench.ask(2)
+    bench.way.end()
+    bench.begin()
+    bench.ask(3)
+    gate.set()
+    bench.move_until(lambda: bench.clock.callback is None)
+    # The first was under way at the end, and was paid for; the second was never begun
+    assert sorted(bench.ear.heard) == [("answered", 1, "confirmed"), ("answered", 3, "confirmed")]
+    bench.way.end()
 
 
 def test_threads_take_turns_more_often_from_begin_to_end() -> None:
