@@ -103,6 +103,7 @@ class Failure(StrEnum):
     THROTTLED = "throttled"
     UNAUTHORISED = "unauthorised"
     REFUSED = "refused"  # the provider would not answer this question
+    LEAKED = "leaked"  # the reply held the key that it was asked with
     OPEN = "open"  # the circuit breaker is open
 
 

@@ -21,6 +21,7 @@ from morningstar_strategy.supervisor.outside import clean
 
 __all__ = [
     "LEAST_FACTOR",
+    "LONGEST_REPLY",
     "Opinion",
     "Reason",
     "Rejected",
@@ -33,7 +34,7 @@ __all__ = [
 # `Any` in this module: a JSON schema has no better type
 
 LEAST_FACTOR: Final = Decimal("0.25")  # of the distances of stop and take profits
-_LONGEST_REPLY: Final = 16_384  # characters
+LONGEST_REPLY: Final = 16_384  # characters
 _LONGEST_REASON: Final = 400
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
@@ -72,8 +73,8 @@ def parse_command_reply(text: str, scene: Scene) -> TradeCommand | Rejected:
 
 
 def _guarded[T](text: str, read: Callable[[object], T]) -> T | Rejected:
-    if len(text) > _LONGEST_REPLY:
-        detail = f"a reply is at most {_LONGEST_REPLY} characters long, was {len(text)}"
+    if len(text) > LONGEST_REPLY:  # how much longer, not even the transport knows
+        detail = f"a reply is at most {LONGEST_REPLY} characters long, this one was longer"
         return Rejected(reason=Reason.TOO_LONG, detail=detail)
     try:
         return read(load(text))

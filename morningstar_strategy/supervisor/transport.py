@@ -22,10 +22,13 @@ from pydantic_ai.settings import ModelSettings
 from morningstar_strategy.supervisor.client import Heard, Line
 from morningstar_strategy.supervisor.exchange import Failure, Prompt, ProviderError, Question
 from morningstar_strategy.supervisor.providers import Mode, ProviderSpec, WireProtocol
+from morningstar_strategy.supervisor.reply import LONGEST_REPLY
 
 __all__ = ["open_line"]
 
-_MAX_ANSWER_BYTES: Final = 1_048_576
+_MAX_ANSWER_BYTES: Final = 262_144
+_SHORTEST_SECRET: Final = 8  # a shorter key is a stand-in such as `none`, which replies may say
+_ESCAPED: Final = re.compile(r"""\\(?:u([0-9a-fA-F]{4})|(["\\/]))""")
 _NO_KEY: Final = "none"  # the libraries insist on one; it is not sent
 _CODE: Final = re.compile(r"[A-Za-z_]{2,48}")
 _BYTES_A_TOKEN: Final = 3  # few enough to guess high
@@ -50,7 +53,8 @@ _BY_STATUS: Final = {
 def open_line(spec: ProviderSpec, key: str | None) -> Line:
     """Open the line to a provider, without a first connection."""
     http = httpx2.AsyncClient(
-        follow_redirects=False,  # a key goes where it was meant to go
+        follow_redirects=False,  # a key goes where it was meant to go,
+        trust_env=False,  # and through no proxy, which would read it on its way to this machine
         event_hooks={"request": [_strip(key)], "response": [_limit]},
     )
     model = _OPENERS[spec.protocol](spec, key or _NO_KEY, http)
@@ -95,10 +99,13 @@ class _PydanticLine:
             detail = f"{self._spec.name}: would not answer this question"
             raise ProviderError(Failure.REFUSED, detail)
         text = _sound(part.content for part in response.parts if isinstance(part, TextPart))
+        if self._key is not None and _tells(text, self._key):
+            detail = f"{self._spec.name}: the reply held the key, and is kept nowhere"
+            raise ProviderError(Failure.LEAKED, detail)
         prompt, usage = question.prompt, response.usage
         asked = f"{prompt.system}{prompt.user}{prompt.schema}{question.turns}"
         return Heard(
-            text=text,
+            text=text[: LONGEST_REPLY + 1],  # enough to be refused as too long
             tokens_in=int(usage.input_tokens) or _guessed(asked),
             tokens_out=int(usage.output_tokens) or _guessed(text),
         )
@@ -263,6 +270,14 @@ class _Limited(httpx2.AsyncByteStream):
 def _sound(parts: Iterable[str]) -> str:
     # Half a surrogate pair passes as JSON, but cannot be hashed, written or sent again
     return "".join(parts).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _tells(text: str, key: str) -> bool:
+    """Say whether a text holds a key, as it is or as JSON may write it."""
+    if len(key) < _SHORTEST_SECRET:
+        return False
+    plain = _ESCAPED.sub(lambda found: found[2] or chr(int(found[1], 16)), text)
+    return key in text or key in plain
 
 
 def _guessed(text: str) -> int:

@@ -6,19 +6,32 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from morningstar_strategy.core.records import to_line
+from morningstar_strategy.core.review import Verdict
+from morningstar_strategy.supervisor.budget import Budget, Price
 from morningstar_strategy.supervisor.chain import Patience, open_chain
 from morningstar_strategy.supervisor.client import HttpProvider
-from morningstar_strategy.supervisor.exchange import Failure, ProviderError
+from morningstar_strategy.supervisor.exchange import Failure, ProviderError, Purpose
+from morningstar_strategy.supervisor.policy import SupervisorPolicy
+from morningstar_strategy.supervisor.reply import LONGEST_REPLY, Reason, Rejected, parse_review
+from morningstar_strategy.supervisor.supervisor import Supervisor
+from morningstar_strategy.supervisor.tape import TapeWriter
+from morningstar_strategy.supervisor.telling import of_exchange
 from tests.llm.answers import Answer, Hang, Http, Reset, Say, error, page, truncated
 from tests.llm.asking import KEY, open_provider, question, spec_for
 from tests.llm.server import Asked, LlmServer
+from tests.supervised import CONFIRMING, scene
 
 PROTOCOLS = ("openai", "anthropic")
 TEXT = '{"verdict": "CONFIRMED", "scale": 1}'
+BUDGET = Budget(prices={"qwen-max": Price(tokens_in=Decimal(1), tokens_out=Decimal(1))})
 QUICK = Patience(attempts=2, first_wait_secs=0.001, most_wait_secs=0.002)
 
 # Name: (what is answered, what comes of it, HTTP calls); a text is a reply, else a failure
@@ -60,11 +73,13 @@ MANNERS: dict[str, tuple[tuple[Answer | str, ...], str | Failure, int]] = {
     "empty_object": ((Http(body=b"{}"),), Failure.UNAVAILABLE, 2),
     "no_choices": ((Http(body=b'{"choices": [], "content": 7}'),), Failure.UNAVAILABLE, 2),
     "deep": ((Http(body=b"[" * 100_000),), Failure.UNAVAILABLE, 2),
-    "padded": ((Say(text=TEXT, padding=500_000),), TEXT, 1),
-    "endless": ((Say(text=TEXT, padding=2_000_000),), Failure.UNAVAILABLE, 2),
+    "padded": ((Say(text=TEXT, padding=200_000),), TEXT, 1),
+    "endless": ((Say(text=TEXT, padding=300_000),), Failure.UNAVAILABLE, 2),
     "bomb": ((Say(text=TEXT, padding=10_000, compressed=True),), Failure.UNAVAILABLE, 2),
     "refusal": ((Say(text=None, refusal="no", finish="content_filter"),), Failure.REFUSED, 1),
     "redirect": ((Http(status=307, headers={"location": "/v1/messages"}),), Failure.UNAVAILABLE, 2),
+    "echoed_key": ((f"you sent {KEY}", TEXT), Failure.LEAKED, 1),
+    "echoed_key_in_escapes": ((f'{{"why": "\\u{ord(KEY[0]):04x}{KEY[1:]}"}}',), Failure.LEAKED, 1),
     "reset": ((Reset(),), Failure.UNAVAILABLE, 2),
     "reset_once": ((Reset(), TEXT), TEXT, 2),
 }
@@ -151,6 +166,65 @@ def test_no_key_shows_in_any_failure_or_log(
         assert len(server.asked) == len(_ECHOES)
     logged = "".join(logging.Formatter().format(one) for one in caplog.records)
     assert KEY not in shown + logged + "".join(capfd.readouterr())
+
+
+def test_a_key_that_a_provider_says_is_kept_nowhere_and_sent_to_no_other(tmp_path: Path) -> None:
+    def echo(asked: Asked) -> Answer:
+        return Say(text=f"you sent {asked.headers['authorization']}")
+
+    with (
+        LlmServer(brain=echo) as first,
+        LlmServer(CONFIRMING) as second,
+        open_chain(
+            [
+                replace(spec_for(first), name="first"),
+                replace(spec_for(second), name="second", key_env="OTHER_KEY"),
+            ],
+            environ={"LLM_KEY": KEY, "OTHER_KEY": "another-key"},
+            rng=Random(7),
+            patience=QUICK,
+        ) as chain,
+    ):
+        supervisor = Supervisor(provider=chain, policy=SupervisorPolicy(), budget=BUDGET)
+        considered = supervisor.consider(scene(), Purpose.REVIEW)
+        assert considered.review.verdict is Verdict.CONFIRMED
+        assert len(second.asked) == 1
+        assert KEY not in json.dumps(second.asked[0].body)
+    with TapeWriter(tmp_path / "tape.jsonl") as tape:
+        for exchange in considered.exchanges:
+            tape.append(exchange)
+            assert KEY not in to_line(of_exchange(exchange, ts_event=1))
+    assert KEY not in (tmp_path / "tape.jsonl").read_text()
+
+
+def test_a_key_too_short_to_be_one_may_be_said() -> None:
+    with (
+        LlmServer(TEXT) as server,
+        HttpProvider(spec_for(server), environ={"LLM_KEY": "scale"}) as provider,
+    ):
+        assert provider.ask(question(), deadline_secs=20.0).text == TEXT
+
+
+def test_no_proxy_of_the_environment_hears_of_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LlmServer(page()) as proxy, LlmServer(TEXT, key=KEY) as server:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+            monkeypatch.setenv(name.lower(), proxy.url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with open_provider(server) as provider:
+            assert provider.ask(question(), deadline_secs=20.0).text == TEXT
+        assert proxy.asked == []
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_long_reply_is_cut_where_it_is_long_enough_to_be_refused(protocol: str) -> None:
+    with LlmServer("\U0001f600" * 20_000) as server, open_provider(server, protocol) as provider:
+        text = provider.ask(question(), deadline_secs=20.0).text
+    assert text == "\U0001f600" * (LONGEST_REPLY + 1)
+    refused = parse_review(text, symbol="BTCUSDT-PERP.BINANCE")
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.TOO_LONG
 
 
 def test_a_failure_names_provider_status_and_code() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from morningstar_strategy.supervisor.client import HttpProvider
-from morningstar_strategy.supervisor.exchange import ProviderError, Reply
+from morningstar_strategy.supervisor.exchange import Failure, ProviderError, Reply
 from tests.llm.answers import Http, Say, anthropic_body, openai_body
 from tests.llm.asking import KEY, open_provider, question
 from tests.llm.server import LlmServer
@@ -82,9 +82,30 @@ def test_any_body_becomes_a_reply_or_a_failure(
                 assert isinstance(tokens, int)
                 assert tokens > 0
             reply.text.encode()  # can be written and hashed
+            assert KEY not in reply.text
         case ProviderError() as e:
             assert KEY not in str(e)
             assert str(e).startswith(f"{provider.name}: ")
+
+
+def escaped(text: str, places: set[int]) -> str:
+    """Write some letters of a text as JSON may write any."""
+    return "".join(
+        f"\\u{ord(letter):04x}" if place in places else letter for place, letter in enumerate(text)
+    )
+
+
+@settings(max_examples=100)
+@given(st.text(), st.sets(st.integers(0, len(KEY) - 1)), st.text())
+def test_whatever_stands_around_the_key_no_reply_holds_it(
+    line: tuple[str, LlmServer, HttpProvider], before: str, places: set[int], after: str
+) -> None:
+    _, server, provider = line
+    server.then(Say(text=f"{before}|{escaped(KEY, places)}|{after}"))
+    came = outcome(provider)
+    assert isinstance(came, ProviderError)
+    assert came.failure is Failure.LEAKED
+    assert KEY not in repr(came)
 
 
 @settings(max_examples=100)
