@@ -1,5 +1,6 @@
 """Opens the supervisor that the settings describe, for as long as a run lasts."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from morningstar_strategy.supervisor.supervisor import Supervisor
 from morningstar_strategy.supervisor.tape import TapeProvider, TapeWriter, read_tape
 
 __all__ = ["Supervision", "beside", "in_line", "known_from", "open_supervision"]
+
+_log = logging.getLogger(__name__)
 
 type Carry = Callable[[Counsel, SupervisorSettings], Way]
 
@@ -76,7 +79,8 @@ def open_supervision(
     """Open what is asked and the tape that is written; None where nobody supervises.
 
     `calibration` says how far the model may be believed, and is asked where somebody supervises. A
-    tape that exists is written on, and what it cost counts against the budget of its day.
+    tape that exists is written on, and what it cost counts against the budget of its day; a last
+    line that a crash cut off is moved beside it and logged.
     Raises ValueError for a tape that cannot be replayed and for a key that is missing.
     """
     with ExitStack() as stack:
@@ -90,9 +94,10 @@ def open_supervision(
             budget=settings.budget,
             calibration=calibration(),
         )
-        if tape.exists():  # of before a restart
-            counsel.recall(read_tape(tape))
         writer = stack.enter_context(TapeWriter(tape))
+        if writer.torn is not None:
+            _log.warning("The last line of %s was cut off, and is now in %s", tape, writer.torn)
+        counsel.recall(read_tape(tape))  # of before a restart
         yield Supervision(
             counsel=counsel,
             way=carry(counsel, settings),

@@ -37,29 +37,55 @@ class TapeMiss(LookupError):  # noqa: N818  # named by what happened
 
 
 class TapeWriter:
-    """Appends exchanges to a tape, each flushed before it is used; one writer a file."""
+    """Appends exchanges to a tape, each a whole line before it is used; one writer a file.
+
+    What a crash left of a last line is moved into a file beside the tape, which `torn` then names.
+    Raises TapeError where anything else of the tape is wrong.
+    """
 
     def __init__(self, path: Path) -> None:
         self._last = _START
-        self._count = 0
+        self._count = self._length = 0
         self._schema: dict[str, Any] | None = None
         self._schema_json = ""
         if path.exists():
-            for self._count, (self._last, _) in enumerate(_lines(path), start=1):
-                pass
+            for mark, _, self._length in _lines(path, torn_end=True):
+                self._last, self._count = mark, self._count + 1
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)  # what failed must not come with the next line
+        self.torn = self._put_aside(path)
 
     def append(self, exchange: Exchange) -> str:
-        """Write one exchange and give the hash of its line."""
+        """Write one exchange and give the hash of its line; one that cannot be written is not."""
         told = _written(exchange, self._schema_text(exchange.question.prompt.schema))
         body = f'{{"exchange":{told},"format":{_FORMAT},"index":{self._count}}}'.encode()
         mark = _mark(self._last, body)
         head = f'{{"prev": "{self._last}", "hash": "{mark}", "body": '.encode()
-        self._file.write(b"%b%b}\n" % (head, body))
-        self._file.flush()
+        self._write(b"%b%b}\n" % (head, body))
         self._last, self._count = mark, self._count + 1
         return mark
+
+    def _write(self, line: bytes) -> None:
+        left = line
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._file.truncate(self._length)
+            raise
+        self._length += len(line)
+
+    def _put_aside(self, path: Path) -> Path | None:
+        with path.open("rb") as file:
+            file.seek(self._length)
+            tail = file.read()
+        if not tail:
+            return None
+        aside = path.with_name(f"{path.name}.torn")
+        with aside.open("ab") as file:
+            file.write(tail + b"\n")
+        self._file.truncate(self._length)
+        return aside
 
     def _schema_text(self, schema: dict[str, Any]) -> str:
         """Write a schema once for as long as it is the same object; nobody changes one."""
@@ -85,7 +111,7 @@ class TapeWriter:
 
 def read_tape(path: Path) -> Iterator[Exchange]:
     """Read the exchanges in their order; raises TapeError naming the first line that is wrong."""
-    for number, (_, body) in enumerate(_lines(path), start=1):
+    for number, (_, body, _) in enumerate(_lines(path), start=1):
         try:
             yield _exchange(body["exchange"])
         except (KeyError, TypeError, ValueError, ArithmeticError) as e:
@@ -124,17 +150,22 @@ class TapeProvider:
 # ---------------------------------------------------------------- lines
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give the hash and body of every line, or raise TapeError."""
-    last = _START
+def _lines(path: Path, *, torn_end: bool = False) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Give the hash, the body and the place of the end of every line, or raise TapeError.
+
+    With `torn_end` a last line that was never finished is left out.
+    """
+    last, end = _START, 0
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
+            if torn_end and not raw.endswith(b"\n"):
+                return
             fault = f"line {number} of {path.name}"
             mark, body, index = _read_line(raw, last, fault)
             if index != number - 1:
                 raise TapeError(f"{fault} must have the index {number - 1}, had {index}")
-            last = mark
-            yield mark, body
+            last, end = mark, end + len(raw)
+            yield mark, body, end
 
 
 def _read_line(raw: bytes, last: str, fault: str) -> tuple[str, dict[str, Any], object]:

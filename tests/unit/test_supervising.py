@@ -251,6 +251,25 @@ def test_after_a_restart_the_tape_goes_on_and_what_it_cost_is_not_forgotten(
     assert verify_tape(tmp_path / TAPE) == 2
 
 
+def test_after_a_crash_inside_a_line_the_tape_goes_on_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with TapeWriter(tmp_path / TAPE) as tape:
+        tape.append(exchange(scene(1)))
+    with (tmp_path / TAPE).open("ab") as file:
+        file.write(b'{"prev": "ab')
+    with open_supervision(
+        told(source="scripted"), tape=tmp_path / TAPE, carry=in_line, environ={}, rng=Random(1)
+    ) as supervision:
+        assert supervision is not None
+        assert isinstance(supervision.counsel, Supervisor)
+        assert supervision.counsel.spent(1).tokens == 15
+        supervision.tape(exchange(scene(2)))
+    assert verify_tape(tmp_path / TAPE) == 2
+    assert (tmp_path / f"{TAPE}.torn").read_bytes() == b'{"prev": "ab\n'
+    assert "tape.jsonl was cut off, and is now in" in caplog.text
+
+
 # ---------------------------------------------------------------- what is known outside
 
 

@@ -144,8 +144,9 @@ def test_lines_cannot_be_taken_out_or_exchanged_or_cut(tmp_path: Path) -> None:
         path.write_bytes(b"".join(wrong))
         with pytest.raises(TapeError, match=f"^line {line} of tape.jsonl"):
             verify_tape(path)
-        with pytest.raises(TapeError):
-            TapeWriter(path)
+        if wrong[-1].endswith(b"\n"):
+            with pytest.raises(TapeError):
+                TapeWriter(path)
 
 
 def test_a_line_with_a_sound_hash_but_no_exchange_is_found(tmp_path: Path) -> None:
