@@ -1,5 +1,6 @@
 """Reads YAML with `extends:` and `a.b=c` overrides, and says in one sentence what is wrong."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -7,11 +8,16 @@ from typing import Final
 import yaml
 from pydantic import ValidationError
 
-__all__ = ["SettingsError", "Tree", "override", "read_tree", "sentence"]
+__all__ = ["SettingsError", "Tree", "override", "read_tree", "sentence", "unseen"]
 
 type Tree = dict[str, object]
 
 # The parser lets a month 13 and brackets without end through as errors of their own
+# Where a person puts a key, or puts one by mistake
+_SECRETIVE: Final = re.compile(
+    r"providers|api_?key|(.*_)?(key|token|secret|passw(or)?d|auth|credentials?)(_.*)?",
+    re.IGNORECASE,
+)
 _NOT_YAML: Final = (yaml.YAMLError, ValueError, RecursionError)
 
 
@@ -42,7 +48,28 @@ def sentence(error: ValidationError) -> str:
         case "value_error":
             return f"setting {place}: {message}{more}"
         case _:
-            return f"setting {place}: {message}, was {fault['input']!r:.80}{more}"
+            is_secret = any(_SECRETIVE.fullmatch(str(part)) for part in fault["loc"])
+            shown = _shown(fault["input"], is_secret=is_secret)
+            return f"setting {place}: {message}, was {shown}{more}"
+
+
+def _shown(value: object, *, is_secret: bool) -> str:
+    """Show a value, unless it is a text that may be a key or may have one inside."""
+    hides = isinstance(value, Mapping | list) or (is_secret and isinstance(value, str))
+    return unseen(value) if value and hides else f"{value!r:.80}"
+
+
+def unseen(value: object) -> str:
+    """Say what a value is without a word of it."""
+    match value:
+        case str():
+            return f"a text of {len(value)} characters"
+        case Mapping():
+            return f"a mapping of {len(value)} fields"
+        case list():
+            return f"a list of {len(value)}"
+        case _:
+            return f"of type {type(value).__name__}"
 
 
 def _read(path: Path, *, seen: tuple[Path, ...]) -> Tree:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
     BeforeValidator,
@@ -29,6 +29,30 @@ def _filled(value: object) -> object:
     return with_preset(value) if isinstance(value, str | Mapping) else value
 
 
+def _not_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        # A TypeError would pass through pydantic as one of our own faults
+        raise ValueError(f"a number must not be true or false, was {value}")  # noqa: TRY004
+    return value
+
+
+def _is_flag(told: object) -> bool:
+    return bool in (told, *get_args(told))
+
+
+def _counted(section: type) -> BeforeValidator:
+    """Refuse true and false where the section takes numbers: pydantic reads them as 1 and 0."""
+    numbers = {each.name for each in fields(section) if not _is_flag(each.type)}
+
+    def checked(value: object) -> object:
+        for name, told in value.items() if isinstance(value, Mapping) else ():
+            if isinstance(told, bool) and name in numbers:
+                raise ValueError(f"{name} must not be true or false, was {told}")
+        return value
+
+    return BeforeValidator(checked)
+
+
 class SupervisorSettings(Section):
     """Who reviews what the model signals: nobody, a script, a tape, or language models.
 
@@ -40,14 +64,18 @@ class SupervisorSettings(Section):
 
     source: Literal["off", "scripted", "tape", "live"] = "off"
     tape: Path | None = None
-    policy: SupervisorPolicy = Field(default_factory=SupervisorPolicy)
-    budget: Budget = Field(default_factory=Budget)
-    providers: tuple[Annotated[ProviderSpec, BeforeValidator(_filled)], ...] = Field(
-        default_factory=lambda: (preset("qwen"),), min_length=1
+    policy: Annotated[SupervisorPolicy, _counted(SupervisorPolicy)] = Field(
+        default_factory=SupervisorPolicy
     )
-    patience: Patience = Field(default_factory=Patience)
-    workers: int = Field(default=4, ge=1, le=32)
-    scripted_latency_ms: int = Field(default=0, ge=0, le=60_000)
+    budget: Annotated[Budget, _counted(Budget)] = Field(default_factory=Budget)
+    providers: tuple[
+        Annotated[ProviderSpec, _counted(ProviderSpec), BeforeValidator(_filled)], ...
+    ] = Field(default_factory=lambda: (preset("qwen"),), min_length=1)
+    patience: Annotated[Patience, _counted(Patience)] = Field(default_factory=Patience)
+    workers: Annotated[int, BeforeValidator(_not_boolean)] = Field(default=4, ge=1, le=32)
+    scripted_latency_ms: Annotated[int, BeforeValidator(_not_boolean)] = Field(
+        default=0, ge=0, le=60_000
+    )
 
     @field_validator("source", mode="before")
     @classmethod

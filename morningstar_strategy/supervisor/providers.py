@@ -9,11 +9,16 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from morningstar_strategy.tree import unseen
+
 __all__ = ["PRESETS", "Mode", "ProviderSpec", "WireProtocol", "preset", "with_preset"]
 
 # `Any` in this module: extra fields of a request and unread settings are JSON
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
+_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST: Final = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\.?$){_LABEL}\.?")
+_LONGEST_HOST: Final = 253
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
@@ -74,11 +79,14 @@ class ProviderSpec:
 
     def _check_address(self, base_url: str) -> None:
         # Nothing of an address with a user or a query is shown: both hold secrets
-        url = urlsplit(base_url)
-        if url.username or url.password or url.query or url.fragment:
+        if any(mark in base_url for mark in "@?#"):
             raise ValueError(f"base_url of {self.name} must hold no user, query or fragment")
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise ValueError(f"base_url must be an http(s) address, was {base_url!r}")
+        url = _address(base_url)
+        if url is None:
+            raise ValueError(
+                "base_url must be an http(s) address, a plain host and at most a port in "
+                f"[1, 65535], was {base_url!r:.200}"
+            )
         if url.scheme == "http" and self.key_env is not None and not _is_this_machine(url):
             raise ValueError(f"base_url must be https where a key is sent, was {base_url!r}")
 
@@ -92,6 +100,26 @@ class ProviderSpec:
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise ValueError(f"{self.key_env} holds characters that no key has")
         return key
+
+
+def _address(base_url: str) -> SplitResult | None:
+    """Take an address apart, None where a library would stumble over it later."""
+    if not (base_url.isascii() and base_url.isprintable() and " " not in base_url):
+        return None
+    try:
+        url = urlsplit(base_url)
+        is_usable = url.scheme in ("http", "https") and url.port != 0
+    except ValueError:  # of brackets or a port
+        return None
+    return url if is_usable and _is_host(url.hostname or "") else None
+
+
+def _is_host(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return len(name) <= _LONGEST_HOST and _HOST.fullmatch(name) is not None
+    return True
 
 
 def _is_this_machine(url: SplitResult) -> bool:
@@ -172,5 +200,6 @@ def with_preset(value: Mapping[str, Any] | str) -> dict[str, Any]:
     if (name := given.pop("preset", None)) is None:
         return given
     if not isinstance(name, str) or name not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, was {name!r}")
+        # The value is not shown: here too a key is put by mistake
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, was {unseen(name)}")
     return {"name": name, **PRESETS[name], **given}

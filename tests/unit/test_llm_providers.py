@@ -1,8 +1,12 @@
 """Providers as data: presets, checks, and where a key may go."""
 
+import re
 from typing import Any
 
+import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from morningstar_strategy.supervisor.providers import (
@@ -44,10 +48,11 @@ def test_a_provider_is_read_from_settings() -> None:
         TypeAdapter(ProviderSpec).validate_python({**SPEC, "max_tokens": 0})
 
 
-@pytest.mark.parametrize("value", ["gpt", {"preset": 7}])
-def test_an_unknown_preset_is_refused_with_the_known_ones(value: Any) -> None:
-    with pytest.raises(ValueError, match="qwen, deepseek"):
+@pytest.mark.parametrize("value", ["sk-secret", {"preset": "sk-secret"}, {"preset": 7}])
+def test_an_unknown_preset_is_refused_unseen_with_the_known_ones(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"qwen, deepseek.*, was (a text of 9|of type)") as caught:
         with_preset(value)
+    assert "sk-secret" not in str(caught.value)
 
 
 def test_a_preset_with_unknown_fields_or_without_a_model_is_refused() -> None:
@@ -69,6 +74,22 @@ def test_a_preset_with_unknown_fields_or_without_a_model_is_refused() -> None:
         ({"temperature": -0.1}, "was -0.1"),
         ({"base_url": "ftp://llm.example"}, "was 'ftp:"),
         ({"base_url": "llm.example/v1"}, "was 'llm.example"),
+        *(
+            ({"base_url": url}, f"base_url must be an http.* address, .*was {re.escape(repr(url))}")
+            for url in (
+                "https://host:abc/v1",
+                "https://host:99999/v1",
+                "https://host:0/v1",
+                "https://-é.com/v1",
+                "https://-host/v1",
+                "https://ho st/v1",
+                "https://host/v1\0",
+                "https://ho\tst/v1",
+                "https://[::1/v1",
+                "https://a..b/v1",
+                "https:///v1",
+            )
+        ),
         ({"base_url": "http://llm.example/v1", "key_env": "KEY"}, "must be https"),
         ({"base_url": "http://10.0.0.7/v1", "key_env": "KEY"}, "must be https"),
         ({"protocol": WireProtocol.ANTHROPIC, "mode": Mode.JSON_OBJECT}, "native or prompted"),
@@ -92,6 +113,39 @@ def test_a_secret_in_the_wrong_place_is_refused_unseen(changes: dict[str, Any]) 
     with pytest.raises(ValueError, match="of mine must") as caught:
         ProviderSpec(**{**SPEC, **changes})
     assert "sk-secret" not in str(caught.value)
+
+
+def refusal_of(url: str) -> str:
+    try:
+        ProviderSpec(**{**SPEC, "base_url": url})
+    except ValueError as e:
+        return str(e)
+    return ""
+
+
+@given(
+    st.builds(
+        "{}://{}{}{}".format,
+        st.sampled_from(["https", "http", "HTTPS", "ftp", ""]),
+        st.one_of(
+            st.text(max_size=12),
+            st.from_regex(r"[a-z0-9_.:%\[\]-]{1,12}", fullmatch=True),
+            st.sampled_from(["llm.example", "1.2.3.4", "1.2.3.444", "[::1]", "xn--a", "a" * 64]),
+        ),
+        st.one_of(st.just(""), st.integers(-1, 70_000).map(":{}".format)),
+        st.one_of(st.just("/v1"), st.text(max_size=6)),
+    )
+)
+def test_an_address_is_refused_in_a_sentence_or_is_one_that_can_be_asked(url: str) -> None:
+    refusal = refusal_of(url)
+    if refusal:
+        assert refusal.startswith("base_url ")
+        assert "\n" not in refusal
+        assert len(refusal) < 400
+        return
+    asked = httpx2.Request("POST", url.rstrip("/") + "/chat/completions")
+    assert asked.url.scheme in ("http", "https")
+    assert asked.url.host
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])

@@ -29,6 +29,7 @@ from morningstar_strategy.supervisor.tape import TapeError, TapeMiss, TapeWriter
 from tests.harness.counsels import exchange, scene
 
 PRICED = {"prices": {"qwen-max": {"tokens_in": 1.6, "tokens_out": 6.4}}}
+CANARY = "sk-canary-123"
 ENVIRON = {"DASHSCOPE_API_KEY": "k-1234567890"}
 
 
@@ -102,6 +103,37 @@ def test_resolved_settings_load_to_the_same(tmp_path: Path) -> None:
         ),
         ({"policy": 3, "lessons": 2}, "policy must hold a mapping, was 3"),
         ({"providers": ["nobody"]}, "preset must be one of"),
+        *(
+            ({"providers": told}, f"{words}, was {shown}")
+            for told, words, shown in (
+                ({"preset": "qwen", "api_key": CANARY}, "valid tuple", "a mapping of 2 fields"),
+                (CANARY, "valid tuple", "a text of 13 characters"),
+                ([{"preset": "qwen", "extra_body": CANARY}], "dictionary", "a text of 13"),
+                ([{"preset": "qwen", "key_env": [CANARY]}], "valid string", "a list of 1"),
+                ([CANARY], "ollama", "a text of 13 characters"),
+                ([[CANARY]], "ProviderSpec", "a list of 1"),
+            )
+        ),
+        (
+            {"providers": [{"preset": "qwen", "api_key": CANARY}]},
+            "unknown setting supervisor.providers.0.api_key",
+        ),
+        *(
+            (fields, "must not be true or false, was True")
+            for fields in (
+                {"deadline_secs": True},
+                {"policy": {"cycle_secs": True}},
+                {"budget": {"tokens_per_day": True}},
+                {"patience": {"attempts": True}},
+                {"providers": [{"preset": "qwen", "max_tokens": True}]},
+                {"workers": True},
+                {"scripted_latency_ms": True},
+            )
+        ),
+        (
+            {"providers": [{"preset": "qwen", "stream": True}]},
+            "unknown setting supervisor.providers.0.stream",
+        ),
         ({"silence_scale": 1.5}, "silence_scale must be in [0, 1], was 1.5"),
     ],
 )
@@ -112,6 +144,7 @@ def test_what_cannot_be_used_is_one_sentence(
         load_settings(write(tmp_path / "s.yaml", {"supervisor": fields}))
     assert words in str(e.value)
     assert "\n" not in str(e.value)
+    assert CANARY not in str(e.value)
 
 
 # ---------------------------------------------------------------- opening one
