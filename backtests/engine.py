@@ -44,6 +44,7 @@ class Outcome:
     predictor: Predictor
     terms: tuple[Terms, ...]
     model_lines: tuple[str, ...]  # what a reader must know of the model and what it said
+    unasked: int = 0  # exchanges of the tape it was replayed from that nobody asked for
 
 
 def run_engine(

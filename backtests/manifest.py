@@ -34,10 +34,13 @@ def make_manifest(
     journal_sha256: str,
     started: str,
     tape_sha256: str | None = None,
+    unasked: int = 0,
 ) -> dict[str, Value]:
     """Name code, engine, catalog, model, settings, journal and tape by their hashes."""
     seed = store.synthetic_seed(settings.data.catalog)
     taped: dict[str, Value] = {} if tape_sha256 is None else {"tape_sha256": tape_sha256}
+    if unasked:
+        taped["tape_unasked"] = unasked
     return {
         "started": started,
         "code_version": importlib.metadata.version("morningstar-strategy"),

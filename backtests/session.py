@@ -90,6 +90,7 @@ def run_backtest(settings: Settings, *, quiet: bool = False) -> Finished:
                     model=outcome.predictor.model,
                     journal_sha256=journal_digest(folder),
                     tape_sha256=digest_of(folder / TAPE) if (folder / TAPE).exists() else None,
+                    unasked=outcome.unasked,
                     started=started.isoformat(timespec="seconds"),
                 )
                 write_json(folder / MANIFEST, manifest)
@@ -114,7 +115,7 @@ def _run(
             supervision = stack.enter_context(_supervision(settings, data, folder / TAPE))
         except (ValueError, RuntimeError) as e:  # a tape or key at fault; a library missing
             raise BacktestError(f"supervisor: {e}") from e
-        return run_engine(
+        outcome = run_engine(
             settings,
             data,
             journal,
@@ -122,6 +123,7 @@ def _run(
             progress=progress,
             supervision=supervision,
         )
+        return outcome if supervision is None else replace(outcome, unasked=supervision.unasked())
 
 
 def _supervision(
@@ -226,6 +228,11 @@ def _head_lines(
     if venue.latency_ms:
         lines.append(
             f"Order latency {venue.latency_ms} ms: on bars an order meets the market one bar late"
+        )
+    if outcome.unasked:
+        lines.append(
+            f"{outcome.unasked:,} exchanges of the tape were never asked for: this is not the run "
+            "that was recorded, or only a part of it"
         )
     if settings.decision.allow_short and not all(term.can_short for term in terms):
         lines.append("Spot instruments are traded long only")

@@ -33,13 +33,17 @@ def _nothing_known(_instrument_id: str, _ts: int) -> tuple[External, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supervision:
-    """A supervisor with its way of being asked, what it is told and where its words are kept."""
+    """A supervisor with its way of being asked, what it is told and where its words are kept.
+
+    `unasked` counts what a tape that is replayed holds and nobody has asked for yet.
+    """
 
     counsel: Counsel
     way: Way
     may_propose: bool
     tape: Tape
     known: Known = _nothing_known
+    unasked: Callable[[], int] = int
 
 
 def in_line(counsel: Counsel, settings: SupervisorSettings) -> Way:
@@ -104,6 +108,7 @@ def open_supervision(
             may_propose=settings.policy.may_propose,
             tape=writer.append,
             known=known,
+            unasked=provider.unasked if isinstance(provider, TapeProvider) else int,
         )
 
 

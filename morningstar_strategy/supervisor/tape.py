@@ -129,6 +129,11 @@ class TapeProvider:
     def __init__(self, path: Path) -> None:
         self._name = path.name
         self._known = {each.question.key: each for each in read_tape(path)}
+        self._unasked = set(self._known)
+
+    def unasked(self) -> int:
+        """Count the exchanges that nobody has asked for yet."""
+        return len(self._unasked)
 
     def ask(self, question: Question, *, deadline_secs: float) -> Reply:
         """Give the recorded reply; raises ProviderError where none came, TapeMiss where unasked."""
@@ -139,6 +144,7 @@ class TapeProvider:
                 f"{self._name} has no answer to {question.purpose.value} of "
                 f"{question.instrument_id} at {question.ts_event}, attempt {question.attempt}"
             )
+        self._unasked.discard(question.key)
         if found.reply is not None:
             return found.reply
         failure = found.failure or Failure.UNAVAILABLE

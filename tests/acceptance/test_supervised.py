@@ -81,6 +81,22 @@ def test_a_question_that_is_not_on_the_tape_ends_the_run_and_leaves_nothing(
     assert list((tmp_path / "other").iterdir()) == []
 
 
+def test_a_replay_of_a_part_of_a_tape_says_how_much_nobody_asked_for(
+    command: RunCommand, supervised: Sequence[str], tmp_path: Path
+) -> None:
+    first, whole = run(command, *supervised)
+    replay = ("--set", "supervisor.source=tape", "--set", f"supervisor.tape={first}")
+    other = ("--set", "data.end=2024-01-05", "--set", f"runs={tmp_path / 'part'}")
+    second, part = run(command, *supervised, *replay, *other)
+    left = len(said(first, "exchange")) - len(said(second, "exchange"))
+    assert left > 0
+    assert json.loads((second / MANIFEST).read_text())["tape_unasked"] == left
+    words = "exchanges of the tape were never asked for"
+    assert any(line.startswith(f"{left:,} {words}") for line in part["assumptions"])
+    assert not [line for line in whole["assumptions"] if words in line]
+    assert "tape_unasked" not in json.loads((first / MANIFEST).read_text())
+
+
 def test_with_the_supervisor_off_it_is_the_models_run_byte_for_byte(
     command: RunCommand, supervised: Sequence[str], options: Sequence[str], tmp_path: Path
 ) -> None:

@@ -92,6 +92,18 @@ def test_a_replayed_run_writes_the_same_tape(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_what_nobody_asks_of_a_tape_is_counted(tmp_path: Path) -> None:
+    recorded(tmp_path / "tape.jsonl")
+    provider = TapeProvider(tmp_path / "tape.jsonl")
+    assert provider.unasked() == 5
+    supervisor = Supervisor(provider=provider, policy=POLICY, budget=BUDGET)
+    for _ in range(2):
+        supervisor.consider(*ASKED[0])
+        assert provider.unasked() == 4
+    considered(provider)
+    assert provider.unasked() == 0
+
+
 def test_a_question_that_was_not_asked_stops_the_replay(tmp_path: Path) -> None:
     path = tmp_path / "tape.jsonl"
     recorded(path)
