@@ -134,6 +134,8 @@ def verify_taped(folder: Path) -> int:
         return verify_tape(folder / TAPE)
     except FileNotFoundError:
         return 0
+    except OSError as e:
+        raise JournalError(f"{TAPE} cannot be read: {e.strerror}") from e
     except TapeError as e:
         raise JournalError(f"{e}") from e
 

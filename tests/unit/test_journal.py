@@ -94,6 +94,15 @@ def test_a_tape_cut_at_a_line_taken_away_or_added_is_found_by_the_manifest(
     assert "FAULT: tape.jsonl cannot be read" in capsys.readouterr().out
 
 
+def test_a_folder_in_the_place_of_a_tape_is_a_fault(
+    taped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (taped / TAPE).unlink()
+    (taped / TAPE).mkdir()
+    assert main(["verify", str(taped)]) == 1
+    assert capsys.readouterr().out == f"{taped}: FAULT: {TAPE} cannot be read: Is a directory\n"
+
+
 def test_a_tape_that_no_manifest_vouches_for_is_found(folder: Path) -> None:
     with TapeWriter(folder / TAPE) as tape:
         tape.append(exchange(scene(1)))
