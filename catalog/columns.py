@@ -1,5 +1,6 @@
 """Reading of Parquet and CSV columns, checked before anything is written."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ _SIDES: Final = {
     **dict.fromkeys(("buy", "buyer", "b"), "BUY"),
     **dict.fromkeys(("sell", "seller", "s"), "SELL"),
 }
+_LARGEST_FLOAT: Final = 9e15  # of microseconds; above it a float cannot hold a nanosecond
 _UNIT_LIMITS: Final = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))  # s, ms, us as ns
 
 
@@ -63,14 +65,19 @@ def read(path: Path, kind: Kind | None) -> Rows:
 
 
 def read_raw(path: Path) -> pa.Table:
-    """Read a Parquet or CSV file as it is; raises CatalogError where it is none."""
+    """Read a Parquet or CSV file as it is; raises CatalogError where it is no sound table."""
     try:
         if path.suffix == ".csv":
-            return pyarrow.csv.read_csv(path)
-        with opened(path) as handle:
-            return pq.read_table(handle)
+            table = pyarrow.csv.read_csv(path)
+        else:
+            with opened(path) as handle:
+                table = pq.read_table(handle)
     except (pa.ArrowInvalid, OSError) as e:
         raise CatalogError(f"file {path} cannot be read: {e}") from e
+    name, count = next(iter(Counter(table.column_names).most_common(1)), ("", 0))
+    if count > 1:
+        raise CatalogError(f"file {path} must have each column once, had {name} {count} times")
+    return table
 
 
 def spacing(path: Path, ts: IntArray) -> str:
@@ -131,16 +138,28 @@ def read_times(path: Path, column: pa.ChunkedArray) -> IntArray:
         raise CatalogError(f"file {path}: {column.null_count} rows have no time")
     try:
         if pa.types.is_integer(column.type):
-            return _from_integers(np.asarray(column, dtype=np.int64))
+            return _from_integers(np.asarray(column.cast(pa.int64())))
         if pa.types.is_floating(column.type):
-            return _from_integers(np.rint(np.asarray(column) * 1e3).astype(np.int64))
+            return _from_integers(_thousandths(path, np.asarray(column, np.float64)))
         return np.asarray(column.cast(TIME).cast(pa.int64()), dtype=np.int64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as e:
         raise CatalogError(f"file {path}: times cannot be read ({e})") from e
 
 
+def _thousandths(path: Path, stamps: FloatArray) -> IntArray:
+    bad = ~(np.abs(stamps) < _LARGEST_FLOAT)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise CatalogError(
+            f"file {path}, row {row + 1}: a time cannot be {stamps[row]}; "
+            "times with a point are seconds, milli- or microseconds"
+        )
+    whole = np.floor(stamps)  # times a thousand it may be more than a float can hold
+    return whole.astype(np.int64) * 1_000 + np.rint((stamps - whole) * 1e3).astype(np.int64)
+
+
 def _from_integers(stamps: IntArray) -> IntArray:
-    largest = int(stamps.max()) if len(stamps) else 0
+    largest = max(abs(int(stamps.max())), abs(int(stamps.min()))) if len(stamps) else 0
     factor = next((factor for limit, factor in _UNIT_LIMITS if largest < limit), 1)
     return stamps * factor
 

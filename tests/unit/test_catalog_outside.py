@@ -123,6 +123,44 @@ def test_a_file_that_does_not_hold_what_its_name_says_is_refused(
     assert not (tmp_path / "c" / "data").exists()
 
 
+@pytest.mark.parametrize(
+    ("stamp", "us"),
+    [
+        ("1704067200.75", 1_704_067_200_750_000),
+        ("1704067200750.5", 1_704_067_200_750_500),
+        ("1704067200750000.0", 1_704_067_200_750_000),
+        ("1704067200750000000", 1_704_067_200_750_000),
+    ],
+)
+def test_times_are_understood_with_and_without_a_point(tmp_path: Path, stamp: str, us: int) -> None:
+    path = tmp_path / "x-outside.csv"
+    path.write_text(f"ts,ts_known,value\n{stamp},{stamp},1\n")
+    assert read(path)["ts_event"].cast("int64").to_pylist() == [us * 1_000]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ts,ts_known,value\n1.7040672e18,1.7040672e18,1\n", "row 1: a time cannot be 1.7040672e"),
+        (
+            "ts,ts_known,value\n1.5,1.5,1\n99999999999999999999,1,1\n",
+            "row 2: a time cannot be 1e+20; times with a point are seconds",
+        ),
+        ("ts,ts_known,value\ninf,1,1\n", "row 1: a time cannot be inf"),
+        ("ts,ts_known,value,value\n1,1,1,2\n", "must have each column once, had value 2 times"),
+    ],
+)
+def test_times_and_columns_that_mean_nothing_are_one_sentence(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "x-outside.csv"
+    path.write_text(text)
+    with pytest.raises(CatalogError) as caught:
+        read(path)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_what_says_nothing_is_left_out_and_long_texts_are_cut(tmp_path: Path) -> None:
     columns = {
         "ts": [JANUARY_NS + i for i in range(4)],
