@@ -13,8 +13,10 @@ from backtests.errors import BacktestError
 from catalog import externals, store
 from morningstar_strategy.core.bars import BarWindow
 from morningstar_strategy.core.features import WARMUP
+from morningstar_strategy.core.scene import Trust
 from morningstar_strategy.core.timeline import Timeline
 from morningstar_strategy.settings.schema import DataSettings
+from morningstar_strategy.supervisor.outside import says_nothing
 
 __all__ = ["MarketData", "day_of", "load_externals", "load_market_data", "nanoseconds", "window"]
 
@@ -48,15 +50,19 @@ def load_market_data(data: DataSettings, *, funding: bool) -> tuple[MarketData, 
 
 
 def load_externals(data: DataSettings) -> Timeline:
-    """Load what the settings name from outside; raise BacktestError in one sentence."""
+    """Load what the settings name from outside, but for words of which nothing would be shown.
+
+    Raise BacktestError in one sentence.
+    """
     try:
+        told = externals.load_externals(
+            data.catalog,
+            data.externals,
+            start_ns=nanoseconds(data.start),
+            end_ns=nanoseconds(data.end),
+        )
         return Timeline(
-            externals.load_externals(
-                data.catalog,
-                data.externals,
-                start_ns=nanoseconds(data.start),
-                end_ns=nanoseconds(data.end),
-            )
+            each for each in told if each.trust is not Trust.TEXT or not says_nothing(each.text)
         )
     except store.CatalogError as e:
         raise BacktestError(f"{e}") from e

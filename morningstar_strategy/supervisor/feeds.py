@@ -13,6 +13,7 @@ from typing import Final, Self
 from morningstar_strategy.core.scene import External, Trust
 from morningstar_strategy.core.timeline import NUMBER_LIFE_NS, TEXT_LIFE_NS, Timeline
 from morningstar_strategy.supervisor.fetching import FeedError, check_url, fetch
+from morningstar_strategy.supervisor.outside import says_nothing
 from morningstar_strategy.supervisor.polled_json import Paths, Point, read_json
 from morningstar_strategy.supervisor.syndication import MAX_ITEMS, read_syndication
 
@@ -78,7 +79,10 @@ class _Source:
 
     def absorb(self, points: Iterable[Point], now: int) -> None:
         """Take in what is new and drop what is over."""
-        new = [_external(self.spec, point, now) for point in points if self._is_new(point)]
+        heard = (
+            point for point in points if point.value is not None or not says_nothing(point.text)
+        )
+        new = [_external(self.spec, point, now) for point in heard if self._is_new(point)]
         self.kept = [item for item in (*self.kept, *new) if _alive(item, now)][-_KEPT:]
         for key in list(self._told)[:-_REMEMBERED]:
             del self._told[key]

@@ -1,27 +1,43 @@
 """Words from outside made harmless to show: plain, short, on one line, without hidden parts."""
 
+import re
 from functools import lru_cache
 from typing import Final
 from unicodedata import category, normalize
 
-__all__ = ["clean", "clean_name"]
+__all__ = ["clean", "clean_name", "says_nothing"]
 
-_MARKUP: Final = str.maketrans(dict.fromkeys("<>[]{}|`\\=", " "))
+_MARKUP: Final = str.maketrans(dict.fromkeys("<>[]{}|`\\", " "))
+_BOXES: Final = map(chr, range(0x2500, 0x2580))  # lines as tables are drawn with
+_FENCES: Final = str.maketrans(dict.fromkeys(("=", *"꞊⹀゠᐀≡≣〓", *_BOXES), " "))
+_RULE: Final = re.compile(r"(_|[^\w\s.!?])\1\1+")  # a mark thrice and more, as `---`
 _BLANK_LETTERS: Final = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-_LINKS: Final = ("http://", "https://", "www.")
+_LINK: Final = re.compile(r"://|(?<![a-z0-9])www\.", re.IGNORECASE)
 _MOST_MARKS: Final = 3  # accents on one letter, as Hindi or Vietnamese need them
 _NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/+-")
 _LONGEST_NAME: Final = 48
+_GLANCE: Final = 250  # characters: all that is kept of a piece of news is four times that
 
 
 @lru_cache(maxsize=2_048)
 def clean(text: str, *, most: int) -> str:
-    """Give at most `most` characters of a text: NFKC, nothing invisible, no markup, no links."""
+    """Give at most `most` characters of a text: NFKC, nothing invisible, no markup, no links.
+
+    Nothing is left that could pass for the border of a section.
+    """
     text = normalize("NFKC", text[: most * 4])
     if not (text.isascii() and text.isprintable()):
         text = _visible(text)
-    words = text.translate(_MARKUP).split()
-    return " ".join(word for word in words if not word.lower().startswith(_LINKS))[:most].rstrip()
+    text = text.translate(_MARKUP)
+    if _LINK.search(text):
+        text = " ".join(word for word in text.split() if not _LINK.search(word))
+    text = _RULE.sub(" ", text.translate(_FENCES))
+    return " ".join(text.split())[:most].rstrip()
+
+
+def says_nothing(text: str) -> bool:
+    """Say whether nothing of a text would be shown, as of one that is only a link."""
+    return not clean(text, most=_GLANCE)
 
 
 @lru_cache(maxsize=512)

@@ -7,6 +7,7 @@ general about an encoder would be half of its cost.
 import json
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from math import isfinite
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ __all__ = ["read_state", "state_lines", "word_lines"]
 _HUNDRED: Final = Decimal(100)
 _LONGEST_OURS: Final = 200
 _NOBODY: Final = "(none)"
+_EMPTY: Final = '""'  # a text of which nothing is left, as it is written
 _READER: Final = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
 
 
@@ -71,16 +73,19 @@ def read_state(user: str, *wanted: str) -> dict[str, Any]:
 
 def word_lines(scene: Scene, *, policy: SupervisorPolicy) -> str:
     """Write the newest words from outside down, cleaned and tagged, one JSON object a line."""
-    told = [each for each in scene.externals if each.trust is Trust.TEXT][: policy.words]
-    lines = [_words(each, scene.snapshot.ts_event, policy.word_chars) for each in told]
-    return "\n".join(lines) or _NOBODY
+    lines = (
+        _words(each, text, scene.snapshot.ts_event)
+        for each in scene.externals
+        if each.trust is Trust.TEXT and (text := _cleaned(each.text, policy.word_chars)) != _EMPTY
+    )
+    return "\n".join(islice(lines, policy.words)) or _NOBODY
 
 
-def _words(told: External, now_ns: int, most: int) -> str:
+def _words(told: External, text: str, now_ns: int) -> str:
     return (
         f'{{"trust": "{told.trust.value}", {_origin(told.source, told.symbol)}, '
         f'"age_minutes": {minutes(now_ns - told.ts_event)}, '
-        f'"text": {_cleaned(told.text, most)}}}'
+        f'"text": {text}}}'
     )
 
 

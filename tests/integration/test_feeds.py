@@ -100,6 +100,14 @@ def test_a_headline_is_known_from_when_it_was_received_and_once() -> None:
     assert feeds.as_of(NOON_NS + 40 * SECOND_NS, "ETH") == ()
 
 
+def test_a_headline_that_is_only_a_link_takes_no_place() -> None:
+    links = [(f"https://evil.example/{place}", place) for place in range(1, 30)]
+    with serving({"/news": [rss(*links, ("early", 0))]}) as server:
+        feeds = Feeds([news(server)], now_ns=lambda: NOON_NS + 60 * SECOND_NS)
+        feeds.poll("news")
+    assert texts(feeds.as_of(NOON_NS + 60 * SECOND_NS)) == ["early"]
+
+
 def test_a_page_cannot_date_itself_into_the_future_or_pass_old_news_off_as_new() -> None:
     clock = Clock()
     with serving({"/news": [rss(("tomorrow's", 11 * 3600), ("old", 0))]}) as server:

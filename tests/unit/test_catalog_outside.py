@@ -330,6 +330,14 @@ def test_a_backtest_loads_the_timeline_that_its_settings_name(catalog: Path) -> 
     assert max(item.ts_known for item in timeline.externals) <= JANUARY_NS + 29 * DAY_NS
 
 
+def test_news_that_is_only_a_link_takes_no_place_in_a_backtest(tmp_path: Path) -> None:
+    root, texts = tmp_path / "c", ["rates cut", *(f"https://evil.example/{n}" for n in range(20))]
+    columns = {"ts": [JANUARY_NS + n + 1 for n in range(len(texts))], "title": texts}
+    run(root, put(tmp_path, "crypto-news.parquet", columns))
+    timeline = load_timeline(DataSettings(catalog=root, externals=("crypto-news",)))
+    assert [item.text for item in timeline.as_of(JANUARY_NS + HOUR_NS)] == ["rates cut"]
+
+
 def test_a_backtest_without_names_reads_nothing_and_one_with_a_wrong_name_is_refused(
     tmp_path: Path, catalog: Path
 ) -> None:
