@@ -28,7 +28,11 @@ class _Track:
         self.standing = tuple(accumulate(places, lambda old, new: _newer(ordered, old, new)))
         self.known_at = [item.ts_known for item in ordered]
         self.born = [self.known_at[place] for place in self.standing]
-        self.values = [ordered[place].value for place in self.standing]
+        values = [ordered[place].value for place in self.standing]
+        # As columns too, for whoever asks at many times
+        self._known_at = np.array(self.known_at, dtype=np.int64)
+        self._born = np.array(self.born, dtype=np.int64)
+        self._values = np.array(values, dtype=np.float64)
 
     def at(self, ts: int) -> int | None:
         """Give the place of the number that stood at a time; None before it and after its life."""
@@ -39,11 +43,9 @@ class _Track:
 
     def over(self, stamps: IntArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         """Give the number that stood at each time, and whether there was one."""
-        places = np.searchsorted(np.array(self.known_at, dtype=np.int64), stamps, "right") - 1
-        born = np.array(self.born, dtype=np.int64)[places]
-        known = (places >= 0) & (stamps - born <= NUMBER_LIFE_NS)
-        values = np.array(self.values, dtype=np.float64)[places]
-        return np.where(known, values, 0.0), known
+        places = np.searchsorted(self._known_at, stamps, "right") - 1
+        known = (places >= 0) & (stamps - self._born[places] <= NUMBER_LIFE_NS)
+        return np.where(known, self._values[places], 0.0), known
 
 
 def _newer(ordered: Sequence[External], old: int, new: int) -> int:
@@ -91,6 +93,11 @@ class Timeline:
     def externals(self) -> tuple[External, ...]:
         """Give all of it, in the order it became known."""
         return self._all
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """Name the sources that tell numbers."""
+        return frozenset(source for source, _ in self._tracks)
 
     def as_of(self, ts: int, symbol: str | None = None) -> tuple[External, ...]:
         """Give what was known at a time, newest first: of the whole market, and of a symbol.

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -21,6 +23,7 @@ from morningstar_strategy.model import (
 )
 from morningstar_strategy.model.bundle import feature_code_sha256
 from morningstar_strategy.model.forecast_table import ForecastTable
+from morningstar_strategy.model.heads import Float32Array
 from morningstar_strategy.model.predictor import BundlePredictor
 from morningstar_strategy.model.reading import COLUMNS
 from morningstar_strategy.model.runtime import library_version
@@ -31,6 +34,7 @@ __all__ = ["ForecastCache", "key", "key_of"]
 _MAGIC: Final = b"morningstar forecasts 1\n"
 _DIGEST: Final = 32  # bytes
 _SIZE: Final = 8  # bytes of the length of the header
+_NOTHING: Final[Mapping[str, Float32Array]] = MappingProxyType({})
 # The code between a bundle's bytes and its forecasts; that of the features is told apart
 _SERVING: Final = (
     bundle,
@@ -95,19 +99,32 @@ class ForecastCache:
         return self._folder / f"{key}.forecasts"
 
 
-def key(bundle_sha256: str, feature_code_sha256: str, instrument_id: str, bars: BarWindow) -> str:
-    """Hash everything that forecasts depend on: model, code, library, every byte of the bars."""
+def key(
+    bundle_sha256: str,
+    feature_code_sha256: str,
+    instrument_id: str,
+    bars: BarWindow,
+    fed: Mapping[str, Float32Array] = _NOTHING,
+) -> str:
+    """Hash everything that forecasts depend on: model, code, library, every byte of the bars.
+
+    `fed` is what the model is given beside them, every byte of it too.
+    """
     code = (feature_code_sha256, _serving_code_sha256(), library_version())
     told = (bundle_sha256, *code, instrument_id, len(bars))
     hashed = hashlib.sha256(json.dumps(told).encode())
     for column in (bars.ts_event, bars.open, bars.high, bars.low, bars.close, bars.volume):
         hashed.update(column.data)
+    for name, columns in fed.items():
+        hashed.update(f"{name} {columns.shape}\n".encode())
+        hashed.update(np.ascontiguousarray(columns).data)
     return hashed.hexdigest()
 
 
 def key_of(model: BundlePredictor, instrument_id: str, bars: BarWindow) -> str:
     """Hash everything that a predictor's forecasts of some bars depend on in this build."""
-    return key(model.bundle.sha256, feature_code_sha256(), instrument_id, bars)
+    fed = model.fed(bars.ts_event)
+    return key(model.bundle.sha256, feature_code_sha256(), instrument_id, bars, fed)
 
 
 def _serving_code_sha256() -> str:

@@ -21,6 +21,8 @@ from morningstar_strategy.model.judging.findings import DirectionEdge, Metric
 from morningstar_strategy.model.learning.labels import LabelConfig
 
 __all__ = [
+    "ALT",
+    "ALT_MASK",
     "CARD",
     "GOLDEN",
     "GRAPH",
@@ -39,6 +41,8 @@ SCHEMA_VERSION: Final = 1
 GRAPH: Final = "model.onnx"
 GOLDEN: Final = "golden.npz"
 CARD: Final = "card.md"
+ALT: Final = "alt"  # the graph's input of numbers from outside,
+ALT_MASK: Final = "alt_mask"  # and the one that says which of them were known
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = datetime(2200, 1, 1, tzinfo=UTC)  # nanoseconds are told in 64 bits until 2262
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -166,6 +170,27 @@ class Manifest(Draft):
             named = ", ".join(sorted(self.files)) or "none"
             raise ValueError(f"files must be {GRAPH}, {GOLDEN}, {CARD}, were {named}")
         return self
+
+    @model_validator(mode="after")
+    def _series_are_fed(self) -> Self:
+        named, wide = len(self.outside), self._wide
+        if named not in (0, wide):
+            raise ValueError(f"outside of recipe must name {wide} series, named {named}")
+        return self
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Name the series from outside that the graph is fed, in the order of its columns.
+
+        A family that takes none has none, whatever others of its training were fed.
+        """
+        told = self.recipe.get("outside")
+        return tuple(map(str, told)) if isinstance(told, list) and self._wide else ()
+
+    @property
+    def _wide(self) -> int:
+        """Count the columns of numbers from outside that the graph takes."""
+        return next((spec.shape[-1] or 0 for spec in self.inputs if spec.name == ALT), 0)
 
 
 def digest(data: bytes) -> str:

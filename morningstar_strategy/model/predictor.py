@@ -1,6 +1,7 @@
 """Predictors that a wiring can choose from: the transparent rule, and a trained bundle."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Final
 
@@ -14,6 +15,8 @@ from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.model.bundle import MorningstarModel
 from morningstar_strategy.model.drift import DriftWatch, outliers
 from morningstar_strategy.model.heads import Float32Array
+from morningstar_strategy.model.manifest import ALT, ALT_MASK
+from morningstar_strategy.model.outside import NOTHING, Outside, columns
 from morningstar_strategy.model.reading import Reader, prediction_of, stand_aside
 
 __all__ = ["DRIFTED", "BaselinePredictor", "BundlePredictor"]
@@ -76,14 +79,27 @@ class BundlePredictor:
     """A trained bundle as a predictor; it abstains where it knows that it does not know.
 
     One bar tells the bundle's age and the bar's outliers. Drift takes many bars: whoever feeds the
-    bars keeps one `watch` per instrument and abstains for the last of the `reasons`.
+    bars keeps one `watch` per instrument and abstains for the last of the `reasons`. A bundle that
+    was trained with series from outside is fed what `outside` knew of them at each bar's close; a
+    series that is `missing` there counts as unknown. Raises ValueError for a name of several.
     """
 
-    __slots__ = ("_bundle", "_expires_ns", "_iqr", "_max_outliers", "_median", "_model", "_reader")
+    __slots__ = (
+        "_bundle",
+        "_expires_ns",
+        "_iqr",
+        "_max_outliers",
+        "_median",
+        "_model",
+        "_outside",
+        "_reader",
+    )
 
-    def __init__(self, bundle: MorningstarModel) -> None:
+    def __init__(self, bundle: MorningstarModel, outside: Outside = NOTHING) -> None:
         manifest = bundle.manifest
         self._bundle = bundle
+        self._outside = outside
+        self.fed(np.empty(0, np.int64))  # to refuse before the first bar what must be refused
         self._model = f"{manifest.model_id}-{bundle.sha256[:12]}"
         self._reader = Reader(labels=manifest.labels)
         self._expires_ns = manifest.expires_ns
@@ -105,6 +121,24 @@ class BundlePredictor:
     def window(self) -> int:
         """Say how many consecutive feature vectors a forecast looks at."""
         return self._bundle.manifest.window
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Name the series that the bundle was trained with and nobody provides."""
+        provided = set(self._outside.names)
+        return tuple(name for name in self._bundle.manifest.outside if name not in provided)
+
+    def fed_by(self, outside: Outside) -> "BundlePredictor":
+        """Give the same bundle, fed by others."""
+        return BundlePredictor(self._bundle, outside)
+
+    def fed(self, ts_event: IntArray) -> Mapping[str, Float32Array]:
+        """Give what the graph is fed beside bars that close at some moments, [N, series] each."""
+        names = self._bundle.manifest.outside
+        if not names:
+            return {}
+        values, known = columns(self._outside, names, ts_event)
+        return {ALT: values, ALT_MASK: known.astype(np.float32)}
 
     @property
     def reasons(self) -> tuple[str, str, str]:
@@ -142,7 +176,8 @@ class BundlePredictor:
         Returns the numbers of the predictions (shape [N, `reading.COLUMNS`]) and, where the model
         abstains, which of the `reasons` it has, counted from 1; else 0.
         """
-        values = self._reader.values(self._bundle.predict({"bars": windows}), price, vectors)
+        told = self._bundle.predict({"bars": windows, **self.fed(ts_event)})
+        values = self._reader.values(told, price, vectors)
         codes = np.zeros(len(price), np.int8)
         codes[outliers(vectors, self._median, self._iqr) > self._max_outliers] = _OUTLIERS
         codes[ts_event > self._expires_ns] = _EXPIRED

@@ -8,7 +8,7 @@ import onnxruntime as ort
 
 from morningstar_strategy.core.features import NAMES
 from morningstar_strategy.model.heads import OUTPUTS, QUANTILES, Float32Array
-from morningstar_strategy.model.manifest import GRAPH, BundleError, TensorSpec
+from morningstar_strategy.model.manifest import ALT, ALT_MASK, GRAPH, BundleError, TensorSpec
 
 __all__ = ["Graph", "library_version"]
 
@@ -22,7 +22,7 @@ _WIDTHS: Final[Mapping[str, tuple[int, ...]]] = {
     "mfe_q": (len(QUANTILES),),
     "mae_q": (len(QUANTILES),),
 }
-_UNKNOWN: Final = ("alt", "alt_mask")  # inputs that count as unknown where left out
+_UNKNOWN: Final = (ALT, ALT_MASK)  # inputs that count as unknown where left out
 _QUIET: Final = 3  # errors only: the runtime warns about graphics cards it did not find
 
 
