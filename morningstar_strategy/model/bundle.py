@@ -134,10 +134,12 @@ def publish(
     draft: Draft,
     golden: Float32Array,
     card: str,
+    beside: Feeds | None = None,
 ) -> Manifest:
     """Make a bundle of a finished graph, all at once or not at all.
 
-    `golden` are windows (float32 [N, window, F]) whose forecasts every later load must reproduce.
+    `golden` are windows (float32 [N, window, F]) whose forecasts every later load must reproduce,
+    `beside` what a graph that takes more than bars is fed with them.
     Raises FileExistsError where there is something at `folder`, and BundleError or ValueError for
     a graph or a draft that could not be loaded again.
     """
@@ -147,7 +149,7 @@ def publish(
         raise FileExistsError(f"a bundle is never overwritten: {folder} exists")
     graphs.check(graph)
     runnable = Graph(graph)
-    files = {GRAPH: graph, GOLDEN: _golden(runnable, golden), CARD: card.encode()}
+    files = {GRAPH: graph, GOLDEN: _golden(runnable, golden, beside or {}), CARD: card.encode()}
     manifest = Manifest(
         **dict(draft),
         schema_version=SCHEMA_VERSION,
@@ -161,9 +163,9 @@ def publish(
     return parse(files[_MANIFEST])
 
 
-def _golden(graph: Graph, bars: Float32Array) -> bytes:
+def _golden(graph: Graph, bars: Float32Array, beside: Feeds) -> bytes:
     """Ask the graph, and keep question and answer."""
-    feeds = graph.complete({"bars": bars})
+    feeds = graph.complete({"bars": bars, **beside})
     kept = {f"in_{name}": array for name, array in feeds.items()}
     kept |= {f"out_{name}": array for name, array in graph.run(feeds).items()}
     buffer = io.BytesIO()

@@ -28,8 +28,10 @@ from morningstar_strategy.model.judging.findings import DirectionEdge
 from morningstar_strategy.model.learning import graphs
 from morningstar_strategy.model.learning.calibration import Calibration, Platt
 from morningstar_strategy.model.learning.dataset import Panel
-from morningstar_strategy.model.learning.recipe import Recipe
+from morningstar_strategy.model.learning.hybrid_settings import Alternative, scale_of
+from morningstar_strategy.model.learning.recipe import NETWORKS, Recipe
 from morningstar_strategy.model.learning.walkforward import Walk
+from morningstar_strategy.model.manifest import ALT, ALT_MASK
 
 __all__ = ["LIBRARIES", "Span", "publish_walk", "served_words", "spans"]
 
@@ -42,6 +44,7 @@ _EVEN_ODDS: Final = (
 _EVEN: Final = Platt(offset=0.0, slope=0.0)
 _EDGES: Final[tuple[DirectionEdge, ...]] = ("none", "weak", "significant")
 _DIGITS: Final = 8
+_MEAN: Final = "mean"  # of a network and another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ def publish_walk(
     walk: Walk,
     evaluation: Evaluation,
     *,
+    outside: Alternative | None = None,
     bundles: Path,
     cards: Path,
     created: datetime,
@@ -67,7 +71,8 @@ def publish_walk(
 
     Its folder in `bundles` is named after family, interval, end of training and a hash of all that
     it says, so one that is there already is the same and stays. Its card with pictures, which
-    would be most of the bundle, is a file of that name in `cards`.
+    would be most of the bundle, is a file of that name in `cards`. `outside` is what the networks
+    were fed beside the bars.
     """
     family = evaluation.champion
     learned = walk.learned[family]
@@ -119,6 +124,7 @@ def publish_walk(
             draft=draft,
             golden=_golden(reference, draft.window, recipe.seed),
             card=render_card(draft, evaluation),
+            beside=_beside(walk, outside, recipe) if family in _fed(recipe) else None,
         )
     )
     cards.mkdir(parents=True, exist_ok=True)
@@ -129,10 +135,29 @@ def publish_walk(
 
 def served_words(evaluation: Evaluation, recipe: Recipe) -> tuple[str, ...]:
     """Give what was measured in plain words, and what the bundle makes of it."""
-    words = evaluation.plain_words
+    words = (*evaluation.plain_words, *_about_outside(recipe))
     if _serves_direction(evaluation.direction_edge, recipe):
         return words
     return (*words[:_ABOUT_DIRECTION], _EVEN_ODDS, *words[_ABOUT_DIRECTION:])
+
+
+def _about_outside(recipe: Recipe) -> tuple[str, ...]:
+    """Say who was fed what beside the bars."""
+    if not recipe.outside:
+        return ()
+    fed = _fed(recipe)
+    bare = [name for name in recipe.families if name not in fed]
+    others = f"; {', '.join(bare)} cannot take it and learnt from bars alone" if bare else ""
+    return (
+        f"Beside the bars {', '.join(fed)} learnt from {', '.join(recipe.outside)}, as known at "
+        f"each bar's close{others}.",
+    )
+
+
+def _fed(recipe: Recipe) -> tuple[str, ...]:
+    """Name the families whose graphs take series from outside."""
+    taking = (*NETWORKS, _MEAN) if recipe.outside else ()
+    return tuple(name for name in recipe.families if name in taking)
 
 
 def spans(walk: Walk) -> tuple[Span, Span]:
@@ -193,3 +218,16 @@ def _golden(reference: DriftReference, window: int, seed: int) -> Float32Array:
     median, iqr = np.asarray(reference.median), np.asarray(reference.iqr)
     drawn: FloatArray = rng.normal(size=(_GOLDEN_ROWS, window, len(median)))
     return (median + 0.75 * iqr * drawn).astype(np.float32)
+
+
+def _beside(walk: Walk, outside: Alternative | None, recipe: Recipe) -> dict[str, Float32Array]:
+    """Draw numbers like the series', every second one unknown; none that was recorded."""
+    if outside is None:
+        return {}
+    rows = walk.train_rows
+    centre, spread = scale_of(np.where(outside.known[rows], outside.values[rows], np.nan))
+    rng = np.random.default_rng(recipe.seed)
+    drawn: FloatArray = rng.normal(size=(_GOLDEN_ROWS, len(outside.names)))
+    known = np.add.outer(np.arange(_GOLDEN_ROWS), np.arange(len(outside.names))) % 2 == 0
+    values = np.where(known, centre + 0.75 * spread * drawn, 0.0)
+    return {ALT: values.astype(np.float32), ALT_MASK: known.astype(np.float32)}

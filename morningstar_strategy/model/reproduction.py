@@ -13,17 +13,17 @@ from morningstar_strategy.model.bundle import MorningstarModel
 from morningstar_strategy.model.heads import Float32Array, Forecast, forecast_of
 from morningstar_strategy.model.judging.evaluation import Evaluation, Metric, evaluate
 from morningstar_strategy.model.learning import baselines, dataset
-from morningstar_strategy.model.learning.dataset import Panel
 from morningstar_strategy.model.learning.out_of_sample import OutOfSample
 from morningstar_strategy.model.learning.recipe import Recipe
 from morningstar_strategy.model.learning.walkforward import Walk
 from morningstar_strategy.model.manifest import Manifest
+from morningstar_strategy.model.material import Material
 from morningstar_strategy.model.publishing import served_words, spans
 from morningstar_strategy.model.workshop import (
     judged,
     learn,
     learning_code_sha256,
-    load_panel,
+    load_material,
 )
 from morningstar_strategy.tree import SettingsError, Tree, override, sentence
 
@@ -33,6 +33,7 @@ type Progress = Callable[[str, float], None]
 
 _MOST: Final = 0.01  # of a tolerance, whatever a manifest states
 _FRESH: Final = "fresh"
+_BLOCK: Final = 4096  # rows that are asked about at once
 _NUMBERS: Final = {
     "value": "",
     "baseline_value": ", the baseline's",
@@ -147,21 +148,22 @@ def reproduce(folder: Path, recipe: Recipe, *, progress: Progress) -> Reproducti
     """
     model = MorningstarModel(folder, threads=recipe.threads)
     manifest = model.manifest
-    panel = load_panel(recipe, progress)
-    if panel.data_sha256 != manifest.data_sha256:
+    material = load_material(recipe, progress)
+    if (had := material.panel.data_sha256) != manifest.data_sha256:
+        what = "bars and series from outside" if recipe.outside else "bars"
         raise ValueError(
-            f"bars of catalog {recipe.catalog} must be those of the card, with hash "
-            f"{manifest.data_sha256[:12]}, had {panel.data_sha256[:12]}"
+            f"{what} of catalog {recipe.catalog} must be those of the card, with hash "
+            f"{manifest.data_sha256[:12]}, had {had[:12]}"
         )
-    walked = learn(recipe, panel, progress)
+    walked = learn(recipe, material, progress)
     evaluation = judged(recipe, walked, manifest.family, trials=manifest.trials)
     return Reproduction(
         model_id=manifest.model_id,
         tolerance=manifest.tolerance,
         claims=tuple(_claims(manifest, recipe, walked, evaluation)),
-        same_code=manifest.code_sha256 == learning_code_sha256(),
+        same_code=manifest.code_sha256 == learning_code_sha256(outside=bool(recipe.outside)),
         taken=_taken(manifest, evaluation.metrics),
-        served=_served(model, walked),
+        served=_served(model, walked, material),
         fresh=_fresh(model, recipe, walked, progress),
     )
 
@@ -203,13 +205,13 @@ def _taken(manifest: Manifest, metrics: Sequence[Metric]) -> tuple[Taken, ...]:
     return tuple(found)
 
 
-def _served(model: MorningstarModel, walked: Walk) -> float:
+def _served(model: MorningstarModel, walked: Walk, material: Material) -> float:
     """Ask the bundle itself about the last quarter and compare with what was judged.
 
     A bundle that serves even odds of direction is compared on everything else.
     """
     last = walked.oos.fold == len(walked.oos.folds) - 1
-    asked = _ask(model, walked.panel, walked.oos.rows[last])
+    asked = _ask(model, material, walked.oos.rows[last])
     judged_on = walked.oos.families[model.manifest.family].take(last)
     _, slope = model.manifest.calibration["direction"]
     heads = [item.name for item in fields(Forecast) if item.name != "direction" or slope > 0.0]
@@ -218,10 +220,13 @@ def _served(model: MorningstarModel, walked: Walk) -> float:
     )
 
 
-def _ask(model: MorningstarModel, panel: Panel, rows: IntArray) -> Forecast:
+def _ask(model: MorningstarModel, material: Material, rows: IntArray) -> Forecast:
     parts: dict[str, list[Float32Array]] = {}
-    for block in dataset.window_blocks(panel, rows, model.manifest.window):
-        for name, output in model.predict({"bars": block}).items():
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        bars = dataset.windows(material.panel, block, model.manifest.window)
+        beside = material.beside(block) if model.manifest.outside else {}
+        for name, output in model.predict({"bars": bars, **beside}).items():
             parts.setdefault(name, []).append(output)
     return forecast_of({name: np.concatenate(outputs) for name, outputs in parts.items()})
 
@@ -231,7 +236,8 @@ def _fresh(
 ) -> Evaluation | None:
     """Score the bundle on bars that came after those of its card, None where there are none."""
     manifest = model.manifest
-    panel = load_panel(recipe, progress, to_the_end=True)
+    material = load_material(recipe, progress, to_the_end=True)
+    panel = material.panel
     rows = dataset.usable(panel, manifest.window)
     seen_ns = int(walked.panel.ts_event[walked.oos.rows].max())
     rows = rows[panel.ts_event[rows] > seen_ns]
@@ -245,7 +251,7 @@ def _fresh(
         reference=baselines.forecast(panel, rows, simple),
         ewma=baselines.ewma(panel, rows),
         turbulent=baselines.targets(panel, rows, simple).turbulent,
-        families={manifest.family: _ask(model, panel, rows)},
+        families={manifest.family: _ask(model, material, rows)},
     )
     cost = recipe.cost_percent / 100.0
     return evaluate(

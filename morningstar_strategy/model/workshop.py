@@ -7,30 +7,40 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from morningstar_strategy.core import _steps, features
-from morningstar_strategy.model import heads, learning
+from morningstar_strategy.core import _steps, features, timeline
+from morningstar_strategy.model import ahead, alternatives, heads, learning
+from morningstar_strategy.model.ahead import fit_ahead
 from morningstar_strategy.model.judging.evaluation import Evaluation, evaluate
 from morningstar_strategy.model.judging.trades import RULES
 from morningstar_strategy.model.judging.trials import count_trials
 from morningstar_strategy.model.learning import dataset
-from morningstar_strategy.model.learning.dataset import Panel
 from morningstar_strategy.model.learning.families import family
 from morningstar_strategy.model.learning.fold_cache import FoldCache
 from morningstar_strategy.model.learning.recipe import Recipe
 from morningstar_strategy.model.learning.walkforward import Walk, walk
 from morningstar_strategy.model.manifest import Manifest
+from morningstar_strategy.model.material import Material, with_outside
 from morningstar_strategy.model.publishing import publish_walk
 from morningstar_strategy.model.registry_folder import Registry, Role, role_of
 from morningstar_strategy.model.shelf import BUNDLES
 from morningstar_strategy.model.sources import hash_sources
 
-__all__ = ["Trained", "judged", "learn", "learning_code_sha256", "load_panel", "resolved", "train"]
+__all__ = [
+    "Trained",
+    "judged",
+    "learn",
+    "learning_code_sha256",
+    "load_material",
+    "resolved",
+    "train",
+]
 
 type Progress = Callable[[str, float], None]
 
 _SYNTHETIC: Final = "SYNTHETIC.json"  # what marks a generated catalog
 CARDS: Final = "cards"  # the folder of a registry that holds the pages
 _SHARE_OF_LEARNING: Final = 0.95
+_SHARE_AHEAD: Final = 0.8  # of learning, where networks are fitted ahead of the walk
 _PERCENT: Final = 100.0
 # Parts of learning around a fit: none of them changes what it makes of its rows
 _AROUND: Final = frozenset(("fold_cache", "leaks", "out_of_sample", "recipe"))
@@ -71,12 +81,12 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
     Raises ValueError in one sentence for bars or settings that cannot be trained on.
     """
     recipe = resolved(recipe)
-    panel = load_panel(recipe, progress)
-    recipe = _pinned(recipe, panel)
-    walked = learn(recipe, panel, progress)
+    material = load_material(recipe, progress)
+    recipe = _pinned(recipe, material)
+    walked = learn(recipe, material, progress)
     trials = recipe.prior_trials + count_trials(
         recipe.output,
-        data_sha256=panel.data_sha256,
+        data_sha256=material.panel.data_sha256,
         recipe_sha256=recipe.digest(),
         each=len(walked.oos.families) * len(RULES),
     )
@@ -88,10 +98,11 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
             recipe,
             walked,
             judged(recipe, walked, name, trials=trials),
+            outside=material.outside,
             bundles=registry.bundles,
             cards=recipe.output / CARDS,
             created=created,
-            code_sha256=learning_code_sha256(),
+            code_sha256=learning_code_sha256(outside=bool(recipe.outside)),
             synthetic=(recipe.catalog / _SYNTHETIC).exists(),
         )
         # An interrupted training may have published it already, and even adopted it
@@ -115,18 +126,18 @@ def resolved(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"options": options})
 
 
-def _pinned(recipe: Recipe, panel: Panel) -> Recipe:
+def _pinned(recipe: Recipe, material: Material) -> Recipe:
     """Write down where the bars ended, so that bars added later change nothing."""
     if recipe.end is not None:
         return recipe
-    last = datetime.fromtimestamp(int(panel.ts_event.max()) // 1_000_000_000, tz=UTC)
+    last = datetime.fromtimestamp(int(material.panel.ts_event.max()) // 1_000_000_000, tz=UTC)
     return recipe.model_copy(update={"end": last})
 
 
-def load_panel(recipe: Recipe, progress: Progress, *, to_the_end: bool = False) -> Panel:
-    """Read the recipe's bars, or all that the catalog holds from the recipe's start."""
+def load_material(recipe: Recipe, progress: Progress, *, to_the_end: bool = False) -> Material:
+    """Read the recipe's bars, or all that the catalog holds from its start, and its series."""
     progress("reading bars", 0.0)
-    return dataset.load(
+    panel = dataset.load(
         recipe.catalog,
         recipe.instruments,
         recipe.interval,
@@ -134,19 +145,34 @@ def load_panel(recipe: Recipe, progress: Progress, *, to_the_end: bool = False) 
         start_ns=_nanoseconds(recipe.start),
         end_ns=None if to_the_end else _nanoseconds(recipe.end),
     )
+    return with_outside(recipe, panel)
 
 
-def learn(recipe: Recipe, panel: Panel, progress: Progress) -> Walk:
+def learn(recipe: Recipe, material: Material, progress: Progress) -> Walk:
     """Walk forward by a resolved recipe, going on where an earlier run of the same stopped."""
     window = max(family(name, recipe.options[name]).window for name in recipe.fitted)
-    told = (panel.data_sha256, learning_code_sha256(), recipe.learning_digest(), f"{window}")
+    code = learning_code_sha256(outside=material.outside is not None)
+    told = (material.panel.data_sha256, code, recipe.learning_digest(), f"{window}")
     essence = "\n".join(told)
     key = hashlib.sha256(essence.encode()).hexdigest()[:16]
+    if material.outside is None:
+        cache, before = FoldCache(recipe.work, key), 0.0
+    else:
+        before = _SHARE_AHEAD
+        cache = fit_ahead(
+            recipe,
+            material,
+            recipe.work,
+            key,
+            lambda what, share: progress(what, share * before * _SHARE_OF_LEARNING),
+        )
     return walk(
         recipe,
-        panel,
-        cache=FoldCache(recipe.work, key),
-        progress=lambda what, share: progress(what, share * _SHARE_OF_LEARNING),
+        material.panel,
+        cache=cache,
+        progress=lambda what, share: progress(
+            what, (before + share * (1.0 - before)) * _SHARE_OF_LEARNING
+        ),
     )
 
 
@@ -162,12 +188,15 @@ def judged(recipe: Recipe, walked: Walk, champion: str, *, trials: int) -> Evalu
     )
 
 
-def learning_code_sha256() -> str:
-    """Give the SHA-256 of the code that decides what a fit makes of some rows."""
+def learning_code_sha256(*, outside: bool = False) -> str:
+    """Give the SHA-256 of the code that decides what a fit makes of some rows.
+
+    Where series from `outside` are learnt from, that includes what joins and feeds them.
+    """
     folder = Path(learning.__path__[0])
     sources = sorted(path for path in folder.glob("*.py") if path.stem not in _AROUND)
-    paths = [*sources, *(Path(str(each.__file__)) for each in (heads, _steps, features))]
-    return hash_sources(paths)
+    others = (heads, _steps, features, *((ahead, alternatives, timeline) if outside else ()))
+    return hash_sources([*sources, *(Path(str(each.__file__)) for each in others)])
 
 
 def _nanoseconds(moment: datetime | None) -> int | None:

@@ -21,13 +21,15 @@ from pydantic import (
 from morningstar_strategy.model.learning.labels import LabelConfig
 from morningstar_strategy.tree import SettingsError, read_tree, sentence
 
-__all__ = ["FAMILIES", "Recipe", "WalkForward", "load_recipe"]
+__all__ = ["FAMILIES", "NETWORKS", "Recipe", "WalkForward", "load_recipe"]
 
 type FamilyName = Literal["gbm", "hybrid", "mean", "mlp", "logistic"]
 type Options = Mapping[str, int | float | str]
 
 FAMILIES: tuple[FamilyName, ...] = ("gbm", "hybrid", "mean", "mlp", "logistic")
+NETWORKS: tuple[FamilyName, ...] = ("hybrid", "mlp")  # what can be fed more than bars
 _MEAN_OF = ("gbm", "hybrid")
+_NO_OPTION = "alternative"  # of a network: what it is fed is named elsewhere
 
 
 class _Section(BaseModel):
@@ -54,7 +56,9 @@ class WalkForward(_Section):
 class Recipe(_Section):
     """Everything that a training depends on; `work` and `output` only say where things lie.
 
-    A bundle whose edge in direction is below `serve_direction_from` serves even odds.
+    A bundle whose edge in direction is below `serve_direction_from` serves even odds. `outside`
+    names series of numbers in the catalog, such as `btc-dvol` or `btc-onchain/AdrActCnt`, that the
+    networks are fed beside the bars, each as it was known at a bar's close.
     """
 
     catalog: Path = Path("data/catalog")
@@ -62,6 +66,7 @@ class Recipe(_Section):
     interval: str = Field(pattern=r"^[1-9]\d{0,2}[mhd]$")
     start: datetime | None = None
     end: datetime | None = None
+    outside: tuple[str, ...] = ()
     labels: LabelConfig = Field(default_factory=LabelConfig)
     walk_forward: WalkForward
     families: tuple[FamilyName, ...] = FAMILIES
@@ -87,7 +92,7 @@ class Recipe(_Section):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
-    @field_validator("instruments", "families")
+    @field_validator("instruments", "families", "outside")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
@@ -101,6 +106,8 @@ class Recipe(_Section):
             for name, number in options.items():
                 if isinstance(number, float) and not math.isfinite(number):
                     raise ValueError(f"{name} must be finite, was {number}")
+            if _NO_OPTION in options:
+                raise ValueError(f"{_NO_OPTION} is no option: name series in outside")
         return value
 
     @model_validator(mode="after")
@@ -115,6 +122,11 @@ class Recipe(_Section):
         unknown = set(self.options) - set(self.fitted)
         if unknown:
             raise ValueError(f"options must be of a family that is fitted, were of {min(unknown)}")
+        if self.outside and not set(NETWORKS) & set(self.families):
+            raise ValueError(
+                f"outside takes a network among families, {' or '.join(NETWORKS)}, "
+                f"families were {', '.join(self.families)}"
+            )
         return self
 
     @property
@@ -127,6 +139,8 @@ class Recipe(_Section):
         plain: dict[str, JsonValue] = self.model_dump(mode="json")
         for name in ("catalog", "work", "output", "threads", "device", "data_licence"):
             plain.pop(name)
+        if not self.outside:  # as before there were any
+            plain.pop("outside")
         return plain
 
     def digest(self) -> str:
