@@ -52,13 +52,16 @@ def load_market_data(data: DataSettings, *, funding: bool) -> tuple[MarketData, 
 def load_externals(data: DataSettings) -> Timeline:
     """Load what the settings name from outside, but for words of which nothing would be shown.
 
-    Raise BacktestError in one sentence.
+    It reaches back so far that a late correction of an old day is told from the newest day's number
+    as over the whole series, which is what a model learnt from. Raises BacktestError in one
+    sentence.
     """
+    start = nanoseconds(data.start)
     try:
         told = externals.load_externals(
             data.catalog,
             data.externals,
-            start_ns=nanoseconds(data.start),
+            start_ns=None if start is None else start - externals.LONGEST_LAG_NS,
             end_ns=nanoseconds(data.end),
         )
         return Timeline(

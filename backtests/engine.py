@@ -18,7 +18,8 @@ from catalog import store
 from morningstar_strategy.core.decision import round_trip_cost
 from morningstar_strategy.core.prediction import Predictor
 from morningstar_strategy.journal import Journal
-from morningstar_strategy.model.caveats import caveats
+from morningstar_strategy.model.caveats import caveats, unfed
+from morningstar_strategy.model.outside import NOTHING, Outside
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import Settings, VenueSettings
 from morningstar_strategy.settings.supervising import Supervision
@@ -55,13 +56,17 @@ def run_engine(
     shadow_journal: Journal | None = None,
     progress: RunProgress | None = None,
     supervision: Supervision | None = None,
+    outside: Outside = NOTHING,
 ) -> Outcome:
     """Run the engine over the data, writing the journal; raise what a callback raised.
 
-    `shadow_journal` takes the forecasts of models that only watch.
+    `shadow_journal` takes the forecasts of models that only watch; `outside` tells models what
+    they were trained with beside the bars.
     """
     foresight = Foresight(data, settings.predictor, progress)
-    terms, components = _wire(settings, data, journal, shadow_journal, foresight, supervision)
+    terms, components = _wire(
+        settings, data, journal, shadow_journal, foresight, supervision, outside
+    )
     engine = _engine(settings, terms)
     try:
         add_venue(engine, settings, terms)
@@ -76,7 +81,7 @@ def run_engine(
             iterations=engine.iteration,
             predictor=components.predictor,
             terms=terms,
-            model_lines=_model_lines(settings, components.predictor, data, terms, foresight),
+            model_lines=_model_lines(settings, components, data, terms, foresight),
         )
     finally:
         engine.dispose()
@@ -89,6 +94,7 @@ def _wire(
     shadow_journal: Journal | None,
     foresight: Foresight,
     supervision: Supervision | None,
+    outside: Outside,
 ) -> tuple[tuple[Terms, ...], Components]:
     """Wire terms and components; raise BacktestError where settings and catalog do not fit."""
     try:
@@ -101,6 +107,7 @@ def _wire(
             shadow_journal=shadow_journal,
             foresee=foresight,
             supervision=supervision,
+            outside=outside,
         )
     except ValueError as e:
         raise BacktestError(f"{e}") from e
@@ -108,11 +115,12 @@ def _wire(
 
 def _model_lines(
     settings: Settings,
-    predictor: Predictor,
+    components: Components,
     data: tuple[MarketData, ...],
     terms: tuple[Terms, ...],
     foresight: Foresight,
 ) -> tuple[str, ...]:
+    predictor = components.predictor
     start, end = _span(data)
     cost = max(round_trip_cost(term.taker_fee, term.slippage) for term in terms)
     names = [term.instrument_id.value for term in terms]
@@ -124,6 +132,7 @@ def _model_lines(
             end_ns=end,
             synthetic=store.is_synthetic(settings.data.catalog),
         ),
+        *(line for shadow in components.shadows for line in unfed(shadow)),
         *foresight.notes(predictor, cost=cost),
     )
 

@@ -18,6 +18,7 @@ from morningstar_strategy.model.forecasts import (
     TableForecaster,
     tabulate,
 )
+from morningstar_strategy.model.manifest import ALT_MASK
 from morningstar_strategy.model.predictor import BundlePredictor
 from morningstar_strategy.settings.schema import PredictorSettings
 
@@ -58,7 +59,7 @@ class Foresight:
         return TableForecaster(name, made[bar_type])
 
     def notes(self, predictor: Predictor, *, cost: float) -> tuple[str, ...]:
-        """Say on how many traded bars a model abstained, and what it expected of the best one.
+        """Say where a model abstained or lacked a series, and what it expected of the best bar.
 
         `cost` is the dearest round trip's, as a fraction of notional.
         """
@@ -69,8 +70,11 @@ class Foresight:
             abstained.update(table.abstentions(traded))
             best = max(best, float(np.max(table.expected_move()[traded], initial=-np.inf)))
         lines = [
-            f"The model opened nothing on {count:,} of {bars:,} bars: {reason}"
-            for reason, count in sorted(abstained.items())
+            *self._gaps(predictor),
+            *(
+                f"The model opened nothing on {count:,} of {bars:,} bars: {reason}"
+                for reason, count in sorted(abstained.items())
+            ),
         ]
         if np.isfinite(best):
             lines.append(
@@ -78,6 +82,19 @@ class Foresight:
                 f"round trip costs {cost * _BASIS_POINTS:.1f} bp"
             )
         return tuple(lines)
+
+    def _gaps(self, predictor: Predictor) -> list[str]:
+        """Say at how many traded bars nothing was known of a series that is provided."""
+        if not isinstance(predictor, BundlePredictor) or not predictor.bundle.manifest.outside:
+            return []
+        stamps = [bar.ts_event for market in self._markets.values() for bar in market.bars]
+        fed = predictor.fed(np.array(stamps, dtype=np.int64))[ALT_MASK]
+        unknown = zip(predictor.bundle.manifest.outside, np.sum(fed == 0.0, axis=0), strict=True)
+        return [
+            f"{name} was unknown at the close of {count:,} of {len(stamps):,} bars"
+            for name, count in unknown
+            if count and name not in predictor.missing
+        ]
 
     def _table(self, predictor: BundlePredictor, name: str, bars: BarWindow) -> ForecastTable:
         key = key_of(predictor, name, bars)

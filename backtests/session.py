@@ -26,6 +26,7 @@ from morningstar_strategy.core import counsel
 from morningstar_strategy.core.curves import Prices
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.core.report import Report, build_report, to_dict
+from morningstar_strategy.core.timeline import Timeline
 from morningstar_strategy.journal import (
     JOURNAL,
     MANIFEST,
@@ -40,6 +41,7 @@ from morningstar_strategy.journal import (
     read_records,
     write_json,
 )
+from morningstar_strategy.model.outside import Recorded
 from morningstar_strategy.settings.load import dump_settings, settings_digest
 from morningstar_strategy.settings.schema import Settings
 from morningstar_strategy.settings.supervising import (
@@ -111,8 +113,9 @@ def _run(
         shadows = None
         if settings.predictor.shadows:
             shadows = stack.enter_context(Journal(folder / SHADOWS))
+        timeline = load_externals(settings.data)
         try:
-            supervision = stack.enter_context(_supervision(settings, data, folder / TAPE))
+            supervision = stack.enter_context(_supervision(settings, data, folder / TAPE, timeline))
         except (ValueError, RuntimeError) as e:  # a tape or key at fault; a library missing
             raise BacktestError(f"supervisor: {e}") from e
         outcome = run_engine(
@@ -122,12 +125,13 @@ def _run(
             shadow_journal=shadows,
             progress=progress,
             supervision=supervision,
+            outside=Recorded(timeline=timeline, names=settings.data.externals),
         )
         return outcome if supervision is None else replace(outcome, unasked=supervision.unasked())
 
 
 def _supervision(
-    settings: Settings, data: tuple[MarketData, ...], tape: Path
+    settings: Settings, data: tuple[MarketData, ...], tape: Path, timeline: Timeline
 ) -> AbstractContextManager[Supervision | None]:
     quotes = {str(m.instrument.id): m.instrument.quote_currency.code for m in data}
     return open_supervision(
@@ -136,7 +140,7 @@ def _supervision(
         carry=in_line,
         environ=os.environ,
         rng=Random(_JITTER_SEED),  # noqa: S311  # spreads retries, keeps no secret
-        known=known_from(load_externals(settings.data), quotes),
+        known=known_from(timeline, quotes),
         calibration=partial(calibration_of, settings),
     )
 

@@ -17,10 +17,16 @@ from catalog.store import load_funding, load_instruments
 from morningstar_strategy.core.scene import External, Trust
 from morningstar_strategy.core.timeline import NUMBER_LIFE_NS
 
-__all__ = ["digest_externals", "list_externals", "load_externals", "write_externals"]
+__all__ = [
+    "LONGEST_LAG_NS",
+    "digest_externals",
+    "list_externals",
+    "load_externals",
+    "write_externals",
+]
 
 FUNDING_PREFIX: Final = "funding/"
-_LONGEST_LAG_NS: Final = 92 * 86_400_000_000_000  # a quarter's figure, told at its end
+LONGEST_LAG_NS: Final = 92 * 86_400_000_000_000  # a quarter's figure, told at its end
 _END_OF_TIME: Final = 2**63 - 2
 
 
@@ -30,7 +36,7 @@ def write_externals(root: Path, series: str, rows: pa.Table) -> Merge:
     Raises CatalogError for a row known before it was, or later than the longest lag.
     """
     lags = pc.subtract(rows["ts_init"].cast(pa.int64()), rows["ts_event"].cast(pa.int64()))
-    if rows.num_rows and not 0 <= pc.min(lags).as_py() <= pc.max(lags).as_py() <= _LONGEST_LAG_NS:
+    if rows.num_rows and not 0 <= pc.min(lags).as_py() <= pc.max(lags).as_py() <= LONGEST_LAG_NS:
         raise CatalogError(f"series {series}: a row is known before it was, or a quarter after it")
     return merge_rows(root, EXTERNALS, EXTERNALS.schema(series), series, rows)
 
@@ -80,7 +86,7 @@ def load_externals(
 
 def _series(root: Path, name: str, low: int, high: int) -> Iterator[External]:
     for piece in _held(root, name):
-        if piece.end_ns >= low - _LONGEST_LAG_NS and piece.start_ns <= high:
+        if piece.end_ns >= low - LONGEST_LAG_NS and piece.start_ns <= high:
             yield from _externals(name, _wanted(read_piece(piece), name, low, high))
 
 

@@ -8,7 +8,7 @@ from morningstar_strategy.core.prediction import Predictor
 from morningstar_strategy.model.manifest import Manifest
 from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredictor
 
-__all__ = ["caveats"]
+__all__ = ["caveats", "unfed"]
 
 _MADE_UP: Final = ("SYNTHETIC: the model was trained on bars that no market ever traded",)
 _WORDS: Final = 5  # touch, direction, what follows from it, what is served, volatility
@@ -37,11 +37,24 @@ def caveats(
                 *(_MADE_UP if manifest.synthetic else ()),
                 *(_seen(manifest, start_ns, end_ns) if manifest.synthetic is synthetic else ()),
                 *_strangers(manifest, instruments),
+                *unfed(predictor),
             )
         case BaselinePredictor():
             return (
                 "The predictor is a transparent rule: its probabilities are votes and no odds, and "
                 "it is not expected to earn anything",
+            )
+        case _:
+            return ()
+
+
+def unfed(predictor: Predictor) -> tuple[str, ...]:
+    """Say which series a model was trained with and is not given."""
+    match predictor:
+        case BundlePredictor(missing=missing, bundle=bundle) if missing:
+            return (
+                f"UNKNOWN on every bar: {', '.join(missing)}, which {bundle.manifest.model_id} was "
+                "trained with beside the bars and data.externals does not name",
             )
         case _:
             return ()

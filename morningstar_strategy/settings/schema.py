@@ -46,9 +46,10 @@ class Interval(StrEnum):
 class DataSettings(Section):
     """Which bars are traded: catalog folder, instruments, interval, and the span in UTC.
 
-    `externals` names what the catalog knows from outside and a supervisor is shown: a series such
-    as `btc-dvol`, one of its measures as `btc-onchain/AdrActCnt`, or the funding of an instrument
-    as `funding/BTCUSDT-PERP.BINANCE`. `feeds` are sources outside that live trading polls.
+    `externals` names what the catalog knows from outside, which a supervisor is shown, and a model
+    is fed that was trained with it: a series such as `btc-dvol`, one of its measures as
+    `btc-onchain/AdrActCnt`, or the funding of an instrument as `funding/BTCUSDT-PERP.BINANCE`.
+    `feeds` are sources outside that live trading polls.
     """
 
     catalog: Path = Path("data/catalog")

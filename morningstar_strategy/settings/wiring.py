@@ -21,6 +21,7 @@ from morningstar_strategy.journal import Journal
 from morningstar_strategy.memory import MemoryFile
 from morningstar_strategy.model.bundle import MorningstarModel, arming_fault, read_manifest
 from morningstar_strategy.model.forecasts import StreamForecaster
+from morningstar_strategy.model.outside import NOTHING, Outside
 from morningstar_strategy.model.predictor import BaselinePredictor, BundlePredictor
 from morningstar_strategy.model.shelf import bundle_folder
 from morningstar_strategy.orders import VenueStyle
@@ -56,6 +57,7 @@ class Components:
     strategy: MorningstarStrategy
     faults: Faults
     predictor: Predictor
+    shadows: tuple[Predictor, ...] = ()  # that only watch
 
 
 def _streamed(bar_type: BarType, predictor: Predictor) -> Forecaster:
@@ -73,17 +75,19 @@ def make_components(
     memory_file: MemoryFile | None = None,
     armed_ns: int | None = None,
     supervision: Supervision | None = None,
+    outside: Outside = NOTHING,
 ) -> Components:
     """Wire actors and strategy for these instruments.
 
     `foresee` makes the forecaster of one series: bar by bar, or looked up in forecasts made ahead.
     `memory_file` keeps halts across restarts; a backtest has none and starts afresh. `armed_ns` is
     the moment at which trading with money is armed, which only mode live does. `supervision` of
-    None lets the model's signals pass as they are.
+    None lets the model's signals pass as they are. `outside` tells the series that a model was
+    trained with beside the bars; what it does not tell counts as unknown.
     Raises ValueError where the settings name a model that cannot be used.
     """
     faults = Faults()
-    predictor = make_predictor(settings)
+    predictor = _fed(make_predictor(settings), outside)
     if settings.mode == "live":
         _check_arming(settings, predictor, armed_ns)
     mandate = _mandate(settings, terms, style, supervision)
@@ -98,7 +102,7 @@ def make_components(
             faults=faults,
         ),
     ]
-    shadows = make_shadows(settings)
+    shadows = tuple(_fed(shadow, outside) for shadow in make_shadows(settings))
     if predictor.model in [shadow.model for shadow in shadows]:
         raise ValueError(f"predictor.shadows must not hold what trades, held {predictor.model}")
     if shadows and shadow_journal is not None:
@@ -107,7 +111,21 @@ def make_components(
             for bar_type in bar_types
         }
         actors.append(ShadowActor(forecasters=forecasters, journal=shadow_journal, faults=faults))
-    return Components(actors=tuple(actors), strategy=strategy, faults=faults, predictor=predictor)
+    return Components(
+        actors=tuple(actors),
+        strategy=strategy,
+        faults=faults,
+        predictor=predictor,
+        shadows=shadows,
+    )
+
+
+def _fed(predictor: Predictor, outside: Outside) -> Predictor:
+    match predictor:
+        case BundlePredictor():
+            return predictor.fed_by(outside)
+        case _:
+            return predictor
 
 
 def _mandate(
