@@ -147,7 +147,7 @@ def _about_outside(recipe: Recipe) -> tuple[str, ...]:
         return ()
     fed = _fed(recipe)
     bare = [name for name in recipe.families if name not in fed]
-    others = f"; {', '.join(bare)} cannot take it and learnt from bars alone" if bare else ""
+    others = f"; {', '.join(bare)}, unable to take more, learnt from bars alone" if bare else ""
     return (
         f"Beside the bars {', '.join(fed)} learnt from {', '.join(recipe.outside)}, as known at "
         f"each bar's close{others}.",

@@ -75,7 +75,7 @@ def test_the_bundle_says_what_it_is_fed_and_who_learnt_without(bundle: Path) -> 
     ]
     sentence = (
         f"Beside the bars hybrid learnt from {DVOL}, {FEAR}, as known at each bar's close; "
-        "logistic cannot take it and learnt from bars alone."
+        "logistic, unable to take more, learnt from bars alone."
     )
     assert manifest.plain_words[-1] == sentence
     assert sentence in (bundle / "card.md").read_text(encoding="utf-8")
