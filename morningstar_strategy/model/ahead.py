@@ -6,6 +6,7 @@ The walk itself knows bars only: whatever it finds fitted already it takes as it
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -26,7 +27,8 @@ __all__ = ["FitsAhead", "fit_ahead"]
 type Fit = tuple[bytes, dict[str, Float32Array]]  # raw graph, and its outputs on a quarter's rows
 type Progress = Callable[[str, float], None]
 
-_BLOCK = 4096  # rows that are forecast at once
+_BLOCK: Final = 4096  # rows that are forecast at once
+_LEAST_KNOWN: Final = 0.05  # share of the rows to learn from
 
 
 class FitsAhead(FoldCache):
@@ -49,7 +51,8 @@ def fit_ahead(
 ) -> FitsAhead:
     """Fit every network of a resolved recipe on every quarter's past, or take what is kept.
 
-    Rows, baselines and seed are those of the walk.
+    Rows, baselines and seed are those of the walk. Raises ValueError for a series that a quarter's
+    past hardly knew: what a network was never shown it must not be fed when it serves.
     """
     cache, panel = FoldCache(folder, key), material.panel
     networks = [_fed(recipe, name, material) for name in recipe.fitted if name in NETWORKS]
@@ -63,6 +66,7 @@ def fit_ahead(
         test = splits.test_rows(panel, fold, rows)
         if not len(train) or not len(test):
             break  # which the walk refuses in a sentence
+        _check_taught(material, train, fold)
         task = _task(recipe, panel, train)
         for network in networks:
             tell = _part(progress, f"{fold.name} {network.name}", len(fits) * step, step)
@@ -94,6 +98,17 @@ def _folds(recipe: Recipe, material: Material) -> tuple[Fold, ...]:
     end = int(panel.ts_event.max()) + 1
     embargo = walk_forward.embargo_bars * panel.interval_ns
     return splits.quarterly(start, end, embargo_ns=embargo) if end > start else ()
+
+
+def _check_taught(material: Material, train: IntArray, fold: Fold) -> None:
+    if material.outside is None:
+        return
+    for name, known in zip(material.outside.names, material.outside.known[train].T, strict=True):
+        if known.mean() < _LEAST_KNOWN:
+            raise ValueError(
+                f"outside {name!r} must be known at {_LEAST_KNOWN:.0%} of the rows that "
+                f"{fold.name} learns from, was at {known.sum():,} of {len(known):,}"
+            )
 
 
 def _task(recipe: Recipe, panel: Panel, train: IntArray) -> FitTask:

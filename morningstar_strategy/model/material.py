@@ -23,6 +23,7 @@ class Material:
     """Rows of a panel, whose hash covers both; `outside` is None where nothing else is known."""
 
     panel: Panel
+    bars_sha256: str  # of the bars alone: trials on them are trials, whatever else was shown
     outside: Alternative | None = None
 
     def beside(self, rows: IntArray) -> Mapping[str, Float32Array]:
@@ -39,7 +40,7 @@ def with_outside(recipe: Recipe, panel: Panel) -> Material:
     Raises ValueError in one sentence for a series that cannot be learnt from.
     """
     if not recipe.outside:
-        return Material(panel=panel)
+        return Material(panel=panel, bars_sha256=panel.data_sha256)
     timeline = read_outside(recipe.catalog, recipe.outside)
     outside = alternative_at(timeline, recipe.outside, panel.ts_event)
     for name, known in zip(outside.names, outside.known.T, strict=True):
@@ -47,8 +48,9 @@ def with_outside(recipe: Recipe, panel: Panel) -> Material:
             raise ValueError(
                 f"outside {name!r} must be known at some bar, was at none of {len(panel):,}"
             )
-    panel = replace(panel, data_sha256=_digest(panel.data_sha256, outside))
-    return Material(panel=panel, outside=outside)
+    bars_sha256 = panel.data_sha256
+    panel = replace(panel, data_sha256=_digest(bars_sha256, outside))
+    return Material(panel=panel, bars_sha256=bars_sha256, outside=outside)
 
 
 def _digest(bars_sha256: str, outside: Alternative) -> str:

@@ -86,7 +86,7 @@ def train(recipe: Recipe, *, created: datetime, progress: Progress) -> tuple[Tra
     walked = learn(recipe, material, progress)
     trials = recipe.prior_trials + count_trials(
         recipe.output,
-        data_sha256=material.panel.data_sha256,
+        data_sha256=material.bars_sha256,
         recipe_sha256=recipe.digest(),
         each=len(walked.oos.families) * len(RULES),
     )

@@ -102,9 +102,7 @@ def make_components(
             faults=faults,
         ),
     ]
-    shadows = tuple(_fed(shadow, outside) for shadow in make_shadows(settings))
-    if predictor.model in [shadow.model for shadow in shadows]:
-        raise ValueError(f"predictor.shadows must not hold what trades, held {predictor.model}")
+    shadows = _shadows(settings, predictor, outside)
     if shadows and shadow_journal is not None:
         forecasters = {
             bar_type: tuple(foresee(bar_type, each) for each in (predictor, *shadows))
@@ -118,6 +116,13 @@ def make_components(
         predictor=predictor,
         shadows=shadows,
     )
+
+
+def _shadows(settings: Settings, predictor: Predictor, outside: Outside) -> tuple[Predictor, ...]:
+    shadows = tuple(_fed(shadow, outside) for shadow in make_shadows(settings))
+    if predictor.model in [shadow.model for shadow in shadows]:
+        raise ValueError(f"predictor.shadows must not hold what trades, held {predictor.model}")
+    return shadows
 
 
 def _fed(predictor: Predictor, outside: Outside) -> Predictor:

@@ -15,15 +15,17 @@ from backtests.run import main as backtest
 from catalog import ingest
 from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.journal import JOURNAL
-from morningstar_strategy.model.bundle import MorningstarModel
+from morningstar_strategy.model.bundle import MorningstarModel, read_manifest
 from morningstar_strategy.model.learning import baselines, fitting
 from morningstar_strategy.model.learning.dataset import Panel, usable
 from morningstar_strategy.model.learning.hybrid import HybridFamily
 from morningstar_strategy.model.learning.hybrid_settings import Alternative, scale_of
 from morningstar_strategy.model.learning.leaks import scaler_window
+from morningstar_strategy.model.learning.recipe import load_recipe
 from morningstar_strategy.model.learning.tasks import FitTask
 from morningstar_strategy.model.registry import Registry
 from morningstar_strategy.model.training import main as training
+from morningstar_strategy.model.workshop import load_material
 from tests.catalogs import BTC
 from tests.outside import DVOL, FEAR, make_catalog
 from tests.rows import SMALL, panel
@@ -81,6 +83,18 @@ def test_the_bundle_says_what_it_is_fed_and_who_learnt_without(bundle: Path) -> 
     assert sentence in (bundle / "card.md").read_text(encoding="utf-8")
     with np.load(bundle / "golden.npz") as golden:
         assert {*golden["in_alt_mask"].ravel().tolist()} == {0.0, 1.0}
+
+
+def test_a_training_with_series_is_a_trial_on_the_same_bars(bundle: Path, place: Path) -> None:
+    recipe = load_recipe(place / "recipe.yaml")
+    with_series = load_material(recipe, lambda _what, _share: None)
+    bare = recipe.model_copy(update={"outside": ()})
+    alone = load_material(bare, lambda _what, _share: None)
+    assert with_series.panel.data_sha256 == read_manifest(bundle).data_sha256
+    assert with_series.bars_sha256 == alone.bars_sha256 == alone.panel.data_sha256
+    assert with_series.panel.data_sha256 != alone.panel.data_sha256
+    trials = json.loads((place / "registry" / "trials.json").read_text(encoding="utf-8"))
+    assert set(trials) == {alone.panel.data_sha256}
 
 
 def test_what_was_judged_was_fed_too(bundle: Path) -> None:
@@ -191,23 +205,25 @@ def test_a_series_that_cannot_be_learnt_from_is_one_sentence_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_series_that_was_never_known_in_time_is_refused(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("end", "sentence"),
+    [
+        ("2023-11-15", "must be known at some bar, was at none of "),
+        ("2024-04-12", "must be known at 5% of the rows that 2024Q1 learns from, was at 0 of "),
+    ],
+)
+def test_a_series_that_was_not_known_in_time_is_refused(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], end: str, sentence: str
 ) -> None:
-    early = ("end=2023-11-15", f"output={tmp_path / 'r'}", f"work={tmp_path / 'w'}")
-    late = "outside=[late-outside]"
-    write_late(place)
-    assert training(["--config", str(place / "recipe.yaml"), *told(*early, late)]) == 2
-    assert (
-        "outside 'late-outside' must be known at some bar, was at none of"
-        in capsys.readouterr().err
-    )
-
-
-def write_late(place: Path) -> None:
-    file = place / "late-outside.csv"
-    file.write_text("ts,ts_known,value\n2023-09-10,2023-12-01,1.5\n", encoding="utf-8")
+    """Weights that learnt nothing of a series would be fed it once it is known."""
+    file = tmp_path / "late-outside.csv"
+    file.write_text("ts,ts_known,value\n2023-12-20,2024-01-05,1.5\n", encoding="utf-8")
     assert ingest.main([str(file), "--catalog", str(place / "catalog")]) == 0
+    nowhere = (f"output={tmp_path / 'r'}", f"work={tmp_path / 'w'}")
+    pairs = told(*nowhere, f"end={end}", "outside=[btc-dvol, late-outside]")
+    assert training(["--config", str(place / "recipe.yaml"), *pairs]) == 2
+    assert f"error: outside 'late-outside' {sentence}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [file]
 
 
 # ---- nothing is learnt from what was told after the training rows
