@@ -9,6 +9,7 @@ from typing import Final
 
 from morningstar_strategy.core import _steps, features, timeline
 from morningstar_strategy.model import ahead, alternatives, heads, learning
+from morningstar_strategy.model import material as materials
 from morningstar_strategy.model.ahead import fit_ahead
 from morningstar_strategy.model.judging.evaluation import Evaluation, evaluate
 from morningstar_strategy.model.judging.trades import RULES
@@ -195,7 +196,8 @@ def learning_code_sha256(*, outside: bool = False) -> str:
     """
     folder = Path(learning.__path__[0])
     sources = sorted(path for path in folder.glob("*.py") if path.stem not in _AROUND)
-    others = (heads, _steps, features, *((ahead, alternatives, timeline) if outside else ()))
+    joining = (ahead, alternatives, materials, timeline) if outside else ()
+    others = (heads, _steps, features, *joining)
     return hash_sources([*sources, *(Path(str(each.__file__)) for each in others)])
 
 
