@@ -40,6 +40,7 @@ _SENT: Final = frozenset(
         *("user-agent", "authorization", "x-api-key", "anthropic-version", "anthropic-beta"),
     }
 )
+_NOT_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout")  # nobody pays for these
 _BY_STATUS: Final = {
     401: Failure.UNAUTHORISED,
     402: Failure.UNAUTHORISED,
@@ -97,11 +98,11 @@ class _PydanticLine:
     def _heard(self, question: Question, response: ModelResponse) -> Heard:
         if response.finish_reason == "content_filter":
             detail = f"{self._spec.name}: would not answer this question"
-            raise ProviderError(Failure.REFUSED, detail)
+            raise ProviderError(Failure.REFUSED, detail, charged=1)
         text = _sound(part.content for part in response.parts if isinstance(part, TextPart))
         if self._key is not None and _tells(text, self._key):
             detail = f"{self._spec.name}: the reply held the key, and is kept nowhere"
-            raise ProviderError(Failure.LEAKED, detail)
+            raise ProviderError(Failure.LEAKED, detail, charged=1)
         prompt, usage = question.prompt, response.usage
         asked = f"{prompt.system}{prompt.user}{prompt.schema}{question.turns}"
         return Heard(
@@ -123,17 +124,18 @@ class _PydanticLine:
                     retry_after_secs=e.retry_after,
                 )
             case ModelTimeoutError():
-                return ProviderError(Failure.DEADLINE, f"{name}: no reply in time")
+                return ProviderError(Failure.DEADLINE, f"{name}: no reply in time", charged=1)
             case ModelConnectionError():
                 cause = type(e.__cause__.__cause__ if e.__cause__ else None).__name__
                 detail = f"{name}: the connection failed ({cause})"
-                return ProviderError(Failure.UNAVAILABLE, detail)
+                charged = int(cause not in _NOT_SENT)
+                return ProviderError(Failure.UNAVAILABLE, detail, charged=charged)
             case ModelAPIError() | UnexpectedModelBehavior():
                 detail = f"{name}: the answer is not one of the {self._spec.protocol} protocol"
-                return ProviderError(Failure.UNAVAILABLE, detail)
+                return ProviderError(Failure.UNAVAILABLE, detail, charged=1)
             case _:
                 detail = f"{name}: the answer cannot be read ({type(e).__name__})"
-                return ProviderError(Failure.UNAVAILABLE, detail)
+                return ProviderError(Failure.UNAVAILABLE, detail, charged=1)
 
     def _code(self, e: ModelHTTPError) -> str:
         key = self._key or ""

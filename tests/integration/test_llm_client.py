@@ -85,6 +85,13 @@ MANNERS: dict[str, tuple[tuple[Answer | str, ...], str | Failure, int]] = {
 }
 
 
+FREE = {  # the provider said itself that it did nothing
+    *("bad_request", "no_such_model", "unauthorised", "forbidden", "throttled_for_long"),
+    *("throttled_briefly", "throttled_still", "server_error", "server_error_once", "overloaded"),
+    "bad_gateway_page",
+}
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("manner", MANNERS)
 def test_every_answer_becomes_its_text_or_a_typed_failure(manner: str, protocol: str) -> None:
@@ -100,10 +107,12 @@ def test_every_answer_becomes_its_text_or_a_typed_failure(manner: str, protocol:
     ):
         came: str | Failure
         try:
-            came = chain.ask(question(), deadline_secs=20.0).text
+            reply = chain.ask(question(), deadline_secs=20.0)
+            came, charged, unanswered = reply.text, reply.charged, calls - 1
         except ProviderError as e:
-            came = e.failure
+            came, charged, unanswered = e.failure, e.charged, calls
         assert (came, len(server.asked)) == (expected, calls)
+        assert charged == (0 if manner in FREE else unanswered)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -277,7 +286,7 @@ def test_a_provider_that_is_not_there_is_unavailable() -> None:
         pytest.raises(ProviderError) as caught,
     ):
         provider.ask(question(), deadline_secs=20.0)
-    assert caught.value.failure is Failure.UNAVAILABLE
+    assert (caught.value.failure, caught.value.charged) == (Failure.UNAVAILABLE, 0)
 
 
 def test_threads_ask_at_the_same_time() -> None:
