@@ -11,7 +11,7 @@ from nautilus_trader.model import Bar, BarType, Price, Quantity
 
 from benchmarks.scripted import Script
 from morningstar_strategy.core.commands import Direction, PlanTrade, TradeSetup
-from morningstar_strategy.core.decision import EntryStyle
+from morningstar_strategy.core.policy import EntryStyle
 
 _REWARDS: Final = {1: ("1.5",), 3: ("0.75", "1.5", "2.25")}  # targets in stop distances
 _LIMIT_BARS: Final = 4  # for which an entry waits

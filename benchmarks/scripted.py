@@ -13,8 +13,8 @@ from backtests.engine import add_venue, simulated_style
 from morningstar_strategy.actors.base import Actor
 from morningstar_strategy.actors.supervision import SupervisionActor
 from morningstar_strategy.core.commands import Direction, PlanTrade
-from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record
 from morningstar_strategy.core.review import Review, ReviewRequest, Verdict

@@ -22,7 +22,7 @@ from benchmarks.markets import Market, of_minutes, of_trades
 from benchmarks.plans import Scene, script, undecided
 from benchmarks.scripted import PlanActor, play
 from morningstar_strategy.core.commands import Direction
-from morningstar_strategy.core.decision import EntryStyle
+from morningstar_strategy.core.policy import EntryStyle
 from morningstar_strategy.core.records import Value
 
 TOLERANCE_BP: Final = 0.5

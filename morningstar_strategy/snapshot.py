@@ -10,9 +10,10 @@ from nautilus_trader.model import BarType, ClientOrderId, Currency, InstrumentId
 from nautilus_trader.portfolio import Portfolio
 
 from morningstar_strategy.core.commands import Direction, DoNothing, TradeCommand
-from morningstar_strategy.core.decision import DecisionPolicy, decide, is_idle, round_trip_cost
+from morningstar_strategy.core.decision import decide, is_idle, round_trip_cost
 from morningstar_strategy.core.ledger import Ledger
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment, Review, Verdict
 from morningstar_strategy.core.risk import Approved, Denied, rule_on

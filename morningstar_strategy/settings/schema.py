@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from morningstar_strategy.core.baseline import BaselineRule
-from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.settings.section import Section
 from morningstar_strategy.settings.supervision import GRACE_SECS, SupervisorSettings
 from morningstar_strategy.supervisor.feeds import FeedSpec

@@ -9,12 +9,7 @@ from morningstar_strategy.core.commands import (
     PlanTrade,
     TradeCommand,
 )
-from morningstar_strategy.core.decision import (
-    decide,
-    decide_instead,
-    is_idle,
-    round_trip_cost,
-)
+from morningstar_strategy.core.decision import decide, decide_instead, is_idle, round_trip_cost
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import of_assessment, of_command, of_ruling
 from morningstar_strategy.core.review import Assessment

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from nautilus_trader.model import Currency, Venue
 
-from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.snapshot import Terms
 

@@ -108,10 +108,12 @@ def _address(base_url: str) -> SplitResult | None:
         return None
     try:
         url = urlsplit(base_url)
-        is_usable = url.scheme in ("http", "https") and url.port != 0
+        host, port = url.hostname or "", url.port
     except ValueError:  # of brackets or a port
         return None
-    return url if is_usable and _is_host(url.hostname or "") else None
+    named = f"[{host}]" if ":" in host else host
+    is_whole = url.netloc.lower() in (named, f"{named}:{port}") and port != 0
+    return url if url.scheme in ("http", "https") and is_whole and _is_host(host) else None
 
 
 def _is_host(name: str) -> bool:

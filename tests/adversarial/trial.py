@@ -13,8 +13,9 @@ from morningstar_strategy.core.commands import (
     PlanTrade,
     TradeSetup,
 )
-from morningstar_strategy.core.decision import DecisionPolicy, decide
+from morningstar_strategy.core.decision import decide
 from morningstar_strategy.core.limits import RiskMemory
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.core.review import Assessment, Review
 from morningstar_strategy.core.risk import Approved, Ruling, rule_on
 from morningstar_strategy.core.rules import loss_per_unit, worst_notional

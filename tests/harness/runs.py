@@ -13,8 +13,8 @@ from backtests.engine import simulated_style
 from backtests.models import CostModel, OwnPriceFillModel
 from morningstar_strategy.actors.base import Actor
 from morningstar_strategy.actors.supervision import SupervisionActor
-from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record
 from morningstar_strategy.core.review import Reviewer

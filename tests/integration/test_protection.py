@@ -21,8 +21,8 @@ from nautilus_trader.model import (
 )
 
 from morningstar_strategy.actors.base import Actor
-from morningstar_strategy.core.decision import DecisionPolicy, EntryStyle
 from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.core.policy import DecisionPolicy, EntryStyle
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind
 from morningstar_strategy.orders import VenueStyle

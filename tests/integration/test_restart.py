@@ -5,8 +5,8 @@ from pathlib import Path
 
 from nautilus_trader.model import Bar
 
-from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits, reset
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record
 from morningstar_strategy.memory import MemoryFile

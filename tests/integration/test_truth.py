@@ -10,7 +10,7 @@ from benchmarks.markets import Market, of_minutes, of_trades
 from benchmarks.plans import Scene
 from benchmarks.truth import KINDS, MONTHS_BARS, Comparison, Ending, compare, pooled, tight
 from morningstar_strategy.core.commands import Direction
-from morningstar_strategy.core.decision import EntryStyle
+from morningstar_strategy.core.policy import EntryStyle
 
 _SAME_PRICE = 1e-9
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from nautilus_trader.model import Bar
 
-from morningstar_strategy.core.decision import DecisionPolicy, EntryStyle
 from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.core.policy import DecisionPolicy, EntryStyle
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record
 from morningstar_strategy.core.sizing import SizingPolicy

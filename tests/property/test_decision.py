@@ -18,9 +18,6 @@ from morningstar_strategy.core.commands import (
     TradeSetup,
 )
 from morningstar_strategy.core.decision import (
-    DecisionPolicy,
-    Distances,
-    EntryStyle,
     decide,
     decide_instead,
     is_idle,
@@ -30,6 +27,7 @@ from morningstar_strategy.core.decision import (
     wanted_direction,
 )
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory
+from morningstar_strategy.core.policy import DecisionPolicy, Distances, EntryStyle
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment, Review, Verdict
 from morningstar_strategy.core.risk import Approved, Denied, rule_on

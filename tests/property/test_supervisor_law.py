@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from morningstar_strategy.core.commands import DoNothing, PlanTrade
-from morningstar_strategy.core.decision import DecisionPolicy, Distances, EntryStyle, decide
+from morningstar_strategy.core.decision import decide
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory
+from morningstar_strategy.core.policy import DecisionPolicy, Distances, EntryStyle
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment, Review, Verdict
 from morningstar_strategy.core.risk import Approved, rule_on

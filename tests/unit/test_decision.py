@@ -15,15 +15,8 @@ from morningstar_strategy.core.commands import (
     TradeCommand,
     TradeSetup,
 )
-from morningstar_strategy.core.decision import (
-    DecisionPolicy,
-    Distances,
-    EntryStyle,
-    decide,
-    decide_instead,
-    is_idle,
-    round_trip_cost,
-)
+from morningstar_strategy.core.decision import decide, decide_instead, is_idle, round_trip_cost
+from morningstar_strategy.core.policy import DecisionPolicy, Distances, EntryStyle
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.review import Assessment, Review, Verdict
 from morningstar_strategy.core.sizing import SizingPolicy

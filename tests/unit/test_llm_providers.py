@@ -130,7 +130,9 @@ def refusal_of(url: str) -> str:
         st.one_of(
             st.text(max_size=12),
             st.from_regex(r"[a-z0-9_.:%\[\]-]{1,12}", fullmatch=True),
-            st.sampled_from(["llm.example", "1.2.3.4", "1.2.3.444", "[::1]", "xn--a", "a" * 64]),
+            st.sampled_from(
+                ["llm.example", "1.2.3.4", "1.2.3.444", "[::1]", "[::];", "xn--a", "a" * 64]
+            ),
         ),
         st.one_of(st.just(""), st.integers(-1, 70_000).map(":{}".format)),
         st.one_of(st.just("/v1"), st.text(max_size=6)),

@@ -6,8 +6,9 @@ from decimal import ROUND_DOWN, Decimal
 import pytest
 
 from morningstar_strategy.core.commands import Direction, PlanTrade, TradeSetup
-from morningstar_strategy.core.decision import DecisionPolicy, Distances, decide
+from morningstar_strategy.core.decision import decide
 from morningstar_strategy.core.limits import RiskLimits, RiskMemory
+from morningstar_strategy.core.policy import DecisionPolicy, Distances
 from morningstar_strategy.core.review import Assessment, Review, Verdict
 from morningstar_strategy.core.risk import Approved, Denied, Ruling, rule_on
 from tests.supervised import ACTIVE, BTC, LIMIT, MARKET, PREDICTION, SETUP, SNAPSHOT

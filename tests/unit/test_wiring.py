@@ -12,8 +12,8 @@ from morningstar_strategy.actors.consultation import ConsultationActor
 from morningstar_strategy.actors.journaling import JournalActor
 from morningstar_strategy.actors.prediction import PredictionActor
 from morningstar_strategy.actors.supervision import SupervisionActor
-from morningstar_strategy.core.decision import DecisionPolicy
 from morningstar_strategy.core.limits import RiskLimits
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.faults import Faults, guarded
 from morningstar_strategy.journal import Journal
 from morningstar_strategy.model.bundle import read_manifest
