@@ -23,6 +23,7 @@ from morningstar_strategy.core.state import Flat, Snapshot
 from morningstar_strategy.core.wire import to_json
 from morningstar_strategy.supervisor.budget import Budget
 from morningstar_strategy.supervisor.exchange import Failure, ProviderError, Purpose
+from morningstar_strategy.supervisor.outside import clean
 from morningstar_strategy.supervisor.policy import SupervisorPolicy
 from morningstar_strategy.supervisor.prompt import render
 from morningstar_strategy.supervisor.reply import (
@@ -299,14 +300,15 @@ def test_no_news_writes_a_line_of_its_own(moment: Moment, news: tuple[External, 
     plain = render(Purpose.REVIEW, moment.scene(), policy=policy).user
     lines, expected = told.split("\n"), plain.split("\n")
     place = expected.index("(none)")
-    count = max(min(len(news), policy.words), 1)
+    said = [item for item in news if clean(item.text, most=policy.word_chars)][: policy.words]
+    count = max(len(said), 1)
     assert len(told.splitlines()) == len(lines)
     assert lines[:place] == expected[:place]
     assert lines[place + count :] == expected[place + 1 :]
-    for line, item in zip(lines[place:], news[: policy.words], strict=False):
+    for line, item in zip(lines[place:], said, strict=False):
         fields = json.loads(line)
         assert fields["trust"] == item.trust.value
-        assert len(fields["text"]) <= policy.word_chars
+        assert 0 < len(fields["text"]) <= policy.word_chars
 
 
 @given(REPLIES | st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "replace")), moments())
