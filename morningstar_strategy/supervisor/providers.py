@@ -19,6 +19,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST: Final = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\.?$){_LABEL}\.?")
 _LONGEST_HOST: Final = 253
+_SECRETS: Final = ("api_key", "apikey", "authorization", "access_token", "secret", "password")
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
@@ -75,6 +76,12 @@ class ProviderSpec:
             raise ValueError("mode of the anthropic protocol must be native or prompted")
         if self.base_url is not None:
             self._check_address(self.base_url)
+        for name in self.extra_body:
+            if name.lower().replace("-", "_") in _SECRETS:
+                raise ValueError(
+                    f"extra_body of {self.name} must hold no {name}: settings are written down; "
+                    "name the environment variable that holds it in key_env"
+                )
         object.__setattr__(self, "extra_body", dict(self.extra_body))
 
     def _check_address(self, base_url: str) -> None:

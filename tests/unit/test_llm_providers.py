@@ -150,6 +150,13 @@ def test_an_address_is_refused_in_a_sentence_or_is_one_that_can_be_asked(url: st
     assert asked.url.host
 
 
+@pytest.mark.parametrize("field", ["api_key", "Authorization", "access-token"])
+def test_a_key_has_no_place_among_the_fields_of_a_request(field: str) -> None:
+    with pytest.raises(ValueError, match=f"must hold no {field}") as caught:
+        ProviderSpec(**{**SPEC, "extra_body": {field: "sk-canary"}})
+    assert "canary" not in str(caught.value)
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
 def test_a_key_may_go_to_this_machine_unencrypted(host: str) -> None:
     ProviderSpec(**{**SPEC, "base_url": f"http://{host}:8000/v1", "key_env": "KEY"})
