@@ -76,13 +76,16 @@ class ProviderSpec:
             raise ValueError("mode of the anthropic protocol must be native or prompted")
         if self.base_url is not None:
             self._check_address(self.base_url)
+        self._check_body()
+        object.__setattr__(self, "extra_body", dict(self.extra_body))
+
+    def _check_body(self) -> None:
         for name in self.extra_body:
             if name.lower().replace("-", "_") in _SECRETS:
                 raise ValueError(
                     f"extra_body of {self.name} must hold no {name}: settings are written down; "
                     "name the environment variable that holds it in key_env"
                 )
-        object.__setattr__(self, "extra_body", dict(self.extra_body))
 
     def _check_address(self, base_url: str) -> None:
         # Nothing of an address with a user or a query is shown: both hold secrets
