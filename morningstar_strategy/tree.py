@@ -12,12 +12,12 @@ __all__ = ["SettingsError", "Tree", "override", "read_tree", "sentence", "unseen
 
 type Tree = dict[str, object]
 
-# The parser lets a month 13 and brackets without end through as errors of their own
 # Where a person puts a key, or puts one by mistake
 _SECRETIVE: Final = re.compile(
     r"providers|api_?key|(.*_)?(key|token|secret|passw(or)?d|auth|credentials?)(_.*)?",
     re.IGNORECASE,
 )
+# The parser lets a month 13 and brackets without end through as errors of their own
 _NOT_YAML: Final = (yaml.YAMLError, ValueError, RecursionError)
 
 

@@ -50,6 +50,7 @@ class CounselSummary:
     proposals: tuple[Tally, ...]
     exchanges: int
     repairs: int
+    charged: int  # requests without a usable reply that may have to be paid for; no token of them
     failures: tuple[Tally, ...]
     late: int
     tokens_in: int
@@ -105,6 +106,7 @@ def _summary(
         proposals=_tallies(row.proposed for row in rows if row.proposed),
         exchanges=len(exchanges),
         repairs=sum(_whole(record, "attempt") > 0 for record in exchanges),
+        charged=sum(_whole(record, "charged") for record in exchanges),
         failures=_tallies(why for record in exchanges if (why := text(record, "failure"))),
         late=late,
         tokens_in=sum(_whole(record, "tokens_in") for record in exchanges),
@@ -160,6 +162,7 @@ def to_dict(summary: CounselSummary) -> dict[str, Value]:
         "proposals": _counts(summary.proposals),
         "exchanges": summary.exchanges,
         "repairs": summary.repairs,
+        "charged": summary.charged,
         "failures": _counts(summary.failures),
         "late": summary.late,
         "tokens_in": summary.tokens_in,

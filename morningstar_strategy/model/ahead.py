@@ -34,7 +34,7 @@ _LEAST_KNOWN: Final = 0.05  # share of the rows to learn from
 class FitsAhead(FoldCache):
     """A cache in which the networks' fits are there already, and none but these.
 
-    A network that were fitted by the walk would know nothing of what is outside.
+    A network that was fitted by the walk would know nothing of what is outside.
     """
 
     def __init__(self, folder: Path, key: str, fits: Mapping[tuple[str, str], Fit]) -> None:
@@ -42,7 +42,10 @@ class FitsAhead(FoldCache):
         self._fits = fits
 
     def get(self, fold: str, family: str) -> Fit | None:
-        """Give a network's fit as it was made ahead, another family's as it is kept."""
+        """Give a network's fit as it was made ahead, another family's as it is kept.
+
+        Raises KeyError for a quarter of a network that was not made ahead.
+        """
         return self._fits[fold, family] if family in NETWORKS else super().get(fold, family)
 
 

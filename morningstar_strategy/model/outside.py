@@ -17,7 +17,7 @@ type BoolArray = npt.NDArray[np.bool_]
 
 
 class Outside(Protocol):
-    """Who tells numbers from outside: a catalog in a backtest, feeds that are polled while live."""
+    """Who tells numbers from outside: a catalog in a backtest; no live source does yet."""
 
     @property
     def names(self) -> Collection[str]:

@@ -126,7 +126,8 @@ class MorningstarStrategy(PlanKeeper):
         """Put a command in strict JSON before the gate, and carry out what it approved.
 
         For the engine's thread only. Raises CommandError for what is none of the four commands,
-        names no instrument of ours, or comes after a fault or before the first price.
+        names no instrument of ours, would open a trade after a fault, or comes before the first
+        price.
         """
         command = parse_command(text)
         name = self._meant(command)

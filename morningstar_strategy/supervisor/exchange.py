@@ -155,3 +155,8 @@ class Exchange:
     cost: Decimal
     latency_ms: int
     charged: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.reply is None) is (self.failure is None):
+            held = "neither" if self.reply is None else "both"
+            raise ValueError(f"an exchange must hold a reply or a failure, held {held}")

@@ -185,6 +185,8 @@ class Feeds:
             )
             points = () if page.body is None else _read(source.spec, page.body)
         except FeedError as e:
+            return self._failed(source, e, e.retry_after_secs)
+        except Exception as e:  # a fault of ours must not end the feed without a word
             return self._failed(source, e)
         if page.body is not None:
             source.validators = page.validators
@@ -195,14 +197,16 @@ class Feeds:
         self._show(source)
         return float(source.spec.every_secs)
 
-    def _failed(self, source: _Source, e: FeedError) -> float:
+    def _failed(
+        self, source: _Source, e: Exception, retry_after_secs: float | None = None
+    ) -> float:
         name, every = source.spec.name, source.spec.every_secs
         if source.failures == 0:
             _log.warning("Feed %s fails: %s", name, e)
         source.failures += 1
         with self._lock:
-            self._faults[name] = str(e)
-        wait = max(every * 2 ** min(source.failures, 10), e.retry_after_secs or 0)
+            self._faults[name] = str(e) if isinstance(e, FeedError) else f"fault: {e!r:.200}"
+        wait = max(every * 2 ** min(source.failures, 10), retry_after_secs or 0)
         return float(min(wait, max(_LONGEST_WAIT_SECS, every)))
 
     def _show(self, source: _Source) -> None:

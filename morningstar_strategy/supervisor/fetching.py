@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from morningstar_strategy.supervisor.addresses import is_this_machine
+
 __all__ = ["MAX_BYTES", "FeedError", "Page", "check_url", "fetch", "redirected"]
 
 MAX_BYTES: Final = 1_048_576
@@ -18,7 +20,6 @@ _CHUNK: Final = 65_536
 _REDIRECTS: Final = 3
 _LONGEST_TAG: Final = 256
 _MOVED: Final = (301, 302, 303, 307, 308)
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class FeedError(Exception):
@@ -44,16 +45,19 @@ def check_url(url: str) -> None:
     """Refuse an address that is neither https nor on this machine; raises ValueError."""
     try:
         parts = urlsplit(url)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts))
+        here = is_this_machine(parts.hostname)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and here)
         sound = bool(parts.hostname) and parts.username is None and parts.port != 0
     except ValueError as e:
-        raise ValueError(f"url must be an address, was {url!r}") from e
+        raise ValueError(f"url must be an address, was {_shown(url)}") from e
     if not (secure and sound):
-        raise ValueError(f"url must be https without a user, or http on loopback, was {url!r}")
+        told = _shown(url)
+        raise ValueError(f"url must be https without a user, or http on loopback, was {told}")
 
 
-def _is_loopback(parts: SplitResult) -> bool:
-    return parts.hostname in _LOOPBACK
+def _shown(url: str) -> str:
+    """Show an address without what may hold a key: its query, and a user."""
+    return "one with a user" if "@" in url else f"{url.partition('?')[0]!r:.200}"
 
 
 def fetch(url: str, *, deadline_secs: float, validators: Mapping[str, str] | None = None) -> Page:
@@ -75,7 +79,8 @@ def redirected(url: str, target: str) -> str:
     except ValueError as e:
         raise FeedError("redirected to an address that is not allowed") from e
     # A public page must not send us to a service of this machine
-    if _is_loopback(urlsplit(new)) and not _is_loopback(urlsplit(url)):
+    came_from, goes_to = urlsplit(url).hostname, urlsplit(new).hostname
+    if is_this_machine(goes_to) and not is_this_machine(came_from):
         raise FeedError("redirected to this machine")
     return new
 

@@ -10,7 +10,6 @@ from morningstar_strategy.supervisor.authority import Silence
 from morningstar_strategy.supervisor.budget import Budget, Estimate, Purse
 from morningstar_strategy.supervisor.exchange import (
     Exchange,
-    Failure,
     Provider,
     ProviderError,
     Purpose,
@@ -85,10 +84,9 @@ class Listener:
             reply = self.provider.ask(question, deadline_secs=left_ms / 1_000)
         except ProviderError as e:
             # What ran out of time may have been answered and charged for
-            charged = e.charged or int(e.failure is Failure.DEADLINE)
-            cost = most.times(charged)
+            cost = most.times(e.charged)
             self.purse.settle(most, cost, ts_event=ts_event)
-            return _failed(question, e, cost.money, charged)
+            return _failed(question, e, cost.money)
         reply = self.budget.believed(reply, most)
         cost = most.times(reply.charged).plus(self.budget.spent_on(reply))
         self.purse.settle(most, cost, ts_event=ts_event)
@@ -123,9 +121,7 @@ def _repair_of(question: Question, text: str, rejected: Rejected) -> Question:
     return replace(question, turns=(Turn(reply=quoted, complaint=complaint),))
 
 
-def _failed(
-    question: Question, e: ProviderError, cost: Decimal, charged: int
-) -> tuple[Exchange, Silence]:
+def _failed(question: Question, e: ProviderError, cost: Decimal) -> tuple[Exchange, Silence]:
     detail = clean(f"{e}", most=_LONGEST_DETAIL)
     exchange = Exchange(
         question=question,
@@ -135,7 +131,7 @@ def _failed(
         verdict=f"no reply: {e.failure.value}",
         cost=cost,
         latency_ms=e.latency_ms,
-        charged=charged,
+        charged=e.charged,
     )
     return exchange, Silence(reason=f"no reply, {e.failure.value}: {detail}")
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from morningstar_strategy.core.timeline import MAX_TEXTS
+
 __all__ = ["SupervisorPolicy"]
 
 
@@ -21,7 +23,7 @@ class SupervisorPolicy:
     silence_scale: float = 0.5
     veto_bars: int = 4
     lessons: int = 5  # shown of its own past advice
-    words: int = 8  # shown pieces of news
+    words: int = MAX_TEXTS  # shown pieces of news, and the most there can be
     word_chars: int = 240  # of one piece of news
     numbers: int = 16  # shown outside numbers
 
@@ -35,9 +37,10 @@ class SupervisorPolicy:
             raise ValueError(f"least_repair_secs must be in (0, 3600], was {value}")
         if not 0.0 <= self.silence_scale <= 1.0:
             raise ValueError(f"silence_scale must be in [0, 1], was {self.silence_scale}")
-        for name in ("veto_bars", "lessons", "words", "numbers"):
+        most = {"veto_bars": 100, "lessons": 100, "words": MAX_TEXTS, "numbers": 100}
+        for name, limit in most.items():
             count: int = getattr(self, name)
-            if not 0 <= count <= 100:
-                raise ValueError(f"{name} must be in [0, 100], was {count}")
+            if not 0 <= count <= limit:
+                raise ValueError(f"{name} must be in [0, {limit}], was {count}")
         if not 20 <= self.word_chars <= 2_000:
             raise ValueError(f"word_chars must be in [20, 2000], was {self.word_chars}")

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from morningstar_strategy.supervisor.addresses import is_this_machine
 from morningstar_strategy.tree import unseen
 
 __all__ = ["PRESETS", "Mode", "ProviderSpec", "WireProtocol", "preset", "with_preset"]
@@ -62,9 +63,9 @@ class ProviderSpec:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"name must be 1-32 of a-z, 0-9, _ . -, was {self.name!r}")
+            raise ValueError(f"name must be 1-32 of a-z, 0-9, _ . -, was {unseen(self.name)}")
         if not (self.model.strip() == self.model and 0 < len(self.model) <= 200):
-            raise ValueError(f"model must name a model, was {self.model!r}")
+            raise ValueError(f"model must name a model, was {unseen(self.model)}")
         if self.key_env is not None and not _VARIABLE.fullmatch(self.key_env):
             # The value is not shown: here is where a key itself is put by mistake
             raise ValueError(f"key_env of {self.name} must be the name of a variable in capitals")
@@ -95,10 +96,10 @@ class ProviderSpec:
         if url is None:
             raise ValueError(
                 "base_url must be an http(s) address, a plain host and at most a port in "
-                f"[1, 65535], was {base_url!r:.200}"
+                f"[1, 65535], was {_shown(base_url)}"
             )
-        if url.scheme == "http" and self.key_env is not None and not _is_this_machine(url):
-            raise ValueError(f"base_url must be https where a key is sent, was {base_url!r}")
+        if url.scheme == "http" and self.key_env is not None and not is_this_machine(url.hostname):
+            raise ValueError(f"base_url must be https where a key is sent, was {_shown(base_url)}")
 
     def key(self, environ: Mapping[str, str]) -> str | None:
         """Read the key, None where none is sent; raises ValueError where it is missing or odd."""
@@ -132,15 +133,6 @@ def _is_host(name: str) -> bool:
     except ValueError:
         return len(name) <= _LONGEST_HOST and _HOST.fullmatch(name) is not None
     return True
-
-
-def _is_this_machine(url: SplitResult) -> bool:
-    if url.hostname == "localhost":
-        return True
-    try:
-        return ip_address(url.hostname or "").is_loopback
-    except ValueError:
-        return False
 
 
 _LOCAL: Final = MappingProxyType({"mode": Mode.NATIVE, "key_env": None})
@@ -215,3 +207,8 @@ def with_preset(value: Mapping[str, Any] | str) -> dict[str, Any]:
         # The value is not shown: here too a key is put by mistake
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}, was {unseen(name)}")
     return {"name": name, **PRESETS[name], **given}
+
+
+def _shown(base_url: str) -> str:
+    """Show what is an address; what is none may be a key that was put there by mistake."""
+    return f"{base_url!r:.200}" if "://" in base_url else unseen(base_url)

@@ -244,14 +244,13 @@ def _exchange(fields: dict[str, Any]) -> Exchange:
     if question.key != fields["key"]:
         raise ValueError(f"key must be that of the question, was {fields['key']!r:.80}")
     failure, reply = fields["failure"], fields["reply"]
-    charged = fields.get("charged", 0)  # tapes of before counted none
     return Exchange(
         question=question,
-        reply=None if reply is None else Reply(**reply, charged=charged),
+        reply=None if reply is None else Reply(**reply, charged=fields["charged"]),
         failure=None if failure is None else Failure(failure),
         detail=fields["detail"],
         verdict=fields["verdict"],
         cost=Decimal(fields["cost"]),
         latency_ms=fields["latency_ms"],
-        charged=charged,
+        charged=fields["charged"],
     )

@@ -25,6 +25,7 @@ def of_exchange(exchange: Exchange, *, ts_event: int) -> Record:
             "tokens_in": 0 if reply is None else reply.tokens_in,
             "tokens_out": 0 if reply is None else reply.tokens_out,
             "cost": f"{exchange.cost:f}",
+            "charged": exchange.charged,
             "latency_ms": exchange.latency_ms,
             "failure": "" if failure is None else failure.value,
             "detail": exchange.detail,

@@ -300,7 +300,7 @@ def test_a_repair_must_fit_the_budget_of_the_decision() -> None:
 
 
 def test_what_ran_out_of_time_counts_as_if_it_had_been_charged() -> None:
-    late = ProviderError(Failure.DEADLINE, "8 s", latency_ms=8_000)
+    late = ProviderError(Failure.DEADLINE, "8 s", latency_ms=8_000, charged=1)
     supervisor, _ = supervising(late, budget=Budget(prices=PRICES, money_per_decision=Decimal(1)))
     (exchange,) = supervisor.consider(scene(), Purpose.REVIEW).exchanges
     assert exchange.cost > Decimal("0.07")  # the reply it may have had alone
