@@ -41,7 +41,7 @@ def test_the_demonstration_shows_all_four_commands_and_replays(
         for line in (Path(told["run"]) / "journal.jsonl").read_text(encoding="utf-8").splitlines()
         if (record := json.loads(line))["kind"] == "plan"
     }
-    assert states >= {"PENDING", "ACTIVE", "CLOSED", "CANCELLED"}
+    assert states >= {"PENDING", "ACTIVE", "CLOSED", "CANCELLED"}, states
 
 
 def test_the_demonstration_prints_what_happened_and_where_the_report_is(

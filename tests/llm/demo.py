@@ -37,7 +37,7 @@ ROOT: Final = Path(__file__).parents[2]
 ACTIONS: Final = ("PLAN_TRADE", "ADJUST_TRADE", "CANCEL_ORDER", "DO_NOTHING")
 _HOSTED: Final = tuple(name for name, fields in PRESETS.items() if fields["key_env"] is not None)
 _DAYS: Final = 10
-_PATIENCE_MINUTES: Final = 90  # before an entry that waits is thought better of
+_PATIENCE_MINUTES: Final = 30  # before an entry that waits is thought better of
 _EARNED: Final = Decimal("1.005")  # of the entry, before the stop is moved there
 _PRICE: Final = {"tokens_in": 1, "tokens_out": 4}  # made up, for a million tokens
 

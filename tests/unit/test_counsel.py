@@ -32,6 +32,7 @@ def reviewed(review: Review, ts_event: int = 5, purpose: str = "review") -> Reco
 def asked(**changes: Any) -> Record:
     fields: dict[str, Any] = {
         "attempt": 0,
+        "charged": 0,
         "prompt": "review.v1",
         "model": "m",
         "tokens_in": 100,
@@ -47,7 +48,7 @@ RECORDS = [
     asked(),
     reviewed(VETO),
     asked(attempt=1, latency_ms=400),
-    asked(failure="deadline", model="", tokens_in=0, tokens_out=0, cost="0"),
+    asked(failure="deadline", model="", tokens_in=0, tokens_out=0, cost="0", charged=1),
     reviewed(SHRUNK, 7),
     reviewed(ACTED, 8, "execute"),
     of_health(ts_event=9, instrument_id=NAME, state=LATE, reason="confirmed"),
@@ -66,7 +67,7 @@ def test_everything_said_and_its_price_are_summed_up() -> None:
         Tally(name=name, count=1) for name in ("confirmed", "reduced", "vetoed")
     )
     assert told.proposals == (Tally(name="DO_NOTHING", count=1),)
-    assert (told.exchanges, told.repairs, told.late) == (3, 1, 1)
+    assert (told.exchanges, told.repairs, told.charged, told.late) == (3, 1, 1, 1)
     assert told.failures == (Tally(name="deadline", count=1),)
     assert (told.tokens_in, told.tokens_out, told.cost) == (200, 20, Decimal("1.0"))
     assert told.cost_per_decision == Decimal("1.0") / 3

@@ -185,13 +185,15 @@ class QuoteFeed:
             return False
         bid, ask = now
         if bid is not None and ask is not None:
+            # What is pushed later is not late; some venues tell a book's time to the second
+            ts_event = max(min(row.ts_event, asked_ns), 0 if last is None else last.ts_event)
             told = QuoteRow(
                 symbol=row.symbol,
                 bid=bid[0],
                 ask=ask[0],
                 bid_quantity=bid[1],
                 ask_quantity=ask[1],
-                ts_event=min(row.ts_event, asked_ns),  # what is pushed later is not late
+                ts_event=ts_event,
             )
             self._tell(told)
         return True
