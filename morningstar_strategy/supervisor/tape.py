@@ -26,6 +26,7 @@ __all__ = ["TapeError", "TapeMiss", "TapeProvider", "TapeWriter", "read_tape", "
 
 _START: Final = "0" * 64
 _FORMAT: Final = 1
+_MOST_SCHEMAS: Final = 64
 
 
 class TapeError(ValueError):
@@ -46,8 +47,7 @@ class TapeWriter:
     def __init__(self, path: Path) -> None:
         self._last = _START
         self._count = self._length = 0
-        self._schema: dict[str, Any] | None = None
-        self._schema_json = ""
+        self._schemas: dict[int, tuple[dict[str, Any], str]] = {}
         if path.exists():
             for mark, _, self._length in _lines(path, torn_end=True):
                 self._last, self._count = mark, self._count + 1
@@ -88,10 +88,13 @@ class TapeWriter:
         return aside
 
     def _schema_text(self, schema: dict[str, Any]) -> str:
-        """Write a schema once for as long as it is the same object; nobody changes one."""
-        if schema is not self._schema:
-            self._schema, self._schema_json = schema, _canonical(schema)
-        return self._schema_json
+        """Write each schema once, the same object as the same text; nobody changes one."""
+        found = self._schemas.get(id(schema))
+        if found is None:  # what is kept here keeps its id
+            if len(self._schemas) == _MOST_SCHEMAS:
+                self._schemas.clear()
+            found = self._schemas[id(schema)] = (schema, _canonical(schema))
+        return found[1]
 
     def close(self) -> None:
         """Close the file."""

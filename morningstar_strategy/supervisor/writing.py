@@ -54,7 +54,9 @@ def listed(items: Iterable[str]) -> str:
 def exact(value: Decimal) -> str:
     """Write a price or quantity to the fifteen digits that a float keeps."""
     number = float(value)
-    return f"{int(number)}" if number.is_integer() else _encode(number)
+    if number.is_integer():
+        return f"{int(number)}"
+    return f"{number!r}" if isfinite(number) else _encode(number)
 
 
 def rounded(value: Decimal) -> str:
