@@ -1,5 +1,6 @@
 """The engine's configs of a data and an execution client, with what a venue needs."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from nautilus_trader.config import DataClientConfig, ExecutionClientConfig
@@ -33,6 +34,7 @@ class _VenueConfig:
         routing: RoutingConfig | None = None,  # read by __new__
     ) -> None:
         self.failures: list[str] = []  # why the client made of this did not connect
+        self.errors: Counter[str] = Counter()  # of its calls, by the names in `ccxt_nt.errors`
         told_leverage: object = {} if leverage is None else leverage
         if isinstance(instruments, str):
             told = f"instruments must be a list of names, was {instruments!r}"
@@ -57,6 +59,10 @@ class _VenueConfig:
             settle_secs=settle_secs,
             seed=seed,
         )
+
+    def count_error(self, kind: str) -> None:
+        """Count an error of a call to the venue."""
+        self.errors[kind] += 1
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.settings!r})"

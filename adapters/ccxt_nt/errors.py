@@ -49,5 +49,9 @@ class Unknown(VenueError):
     """It may have happened. Never resend; reconciliation will tell."""
 
 
+class Late(Unknown):
+    """No answer came in time."""
+
+
 class Unsupported(VenueError):
     """We refuse before anything is sent: the profile has no tested way to do it."""

@@ -1,5 +1,6 @@
 """NautilusTrader's own clients for the venues it has: an adapter of ours would be a worse one."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -31,6 +32,14 @@ class Clients:
         """Tell why clients of ccxt did not connect: `run()` of a node raises without a reason."""
         configs = (self.data_config, self.execution_config)
         return tuple(each for config in configs for each in getattr(config, "failures", ()))
+
+    @property
+    def errors(self) -> Counter[str]:
+        """Tell how many calls of clients of ccxt failed, by the kind of error."""
+        found: Counter[str] = Counter()
+        for config in (self.data_config, self.execution_config):
+            found.update(getattr(config, "errors", {}))
+        return found
 
     def add_to(self, builder: LiveNodeBuilder) -> LiveNodeBuilder:
         """Add both to a node."""
@@ -153,3 +162,30 @@ def native_clients(venue: str, product: Product, *, demo: bool, account_id: Acco
     Raises ValueError where the venue does not trade the product.
     """
     return NATIVES[venue](product, demo, account_id)
+
+
+def native_keys(venue: str, product: Product, *, demo: bool) -> tuple[str, ...]:
+    """Name the variables in which the engine's own client looks for keys."""
+    if venue == "binance" and demo and product is Product.LINEAR:
+        return _pair("BINANCE_FUTURES_TESTNET")
+    return _KEYS[venue, demo]
+
+
+def _pair(prefix: str) -> tuple[str, ...]:
+    return (f"{prefix}_API_KEY", f"{prefix}_API_SECRET")
+
+
+_KEYS: Final[Mapping[tuple[str, bool], tuple[str, ...]]] = MappingProxyType(
+    {
+        ("binance", False): _pair("BINANCE"),
+        ("binance", True): _pair("BINANCE_TESTNET"),
+        ("okx", False): (*_pair("OKX"), "OKX_API_PASSPHRASE"),
+        ("okx", True): (*_pair("OKX"), "OKX_API_PASSPHRASE"),
+        ("bybit", False): _pair("BYBIT"),
+        ("bybit", True): _pair("BYBIT_DEMO"),
+        ("dydx", False): ("DYDX_PRIVATE_KEY",),
+        ("dydx", True): ("DYDX_TESTNET_PRIVATE_KEY",),
+        ("hyperliquid", False): ("HYPERLIQUID_PK",),
+        ("hyperliquid", True): ("HYPERLIQUID_TESTNET_PK",),
+    }
+)

@@ -129,6 +129,31 @@ class BookSequence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """Where the venue tells what a key may do, and in which words.
+
+    `path` leads to a list of words, a text with commas, or rows with a `name` and `read_only`.
+    """
+
+    call: str
+    path: tuple[str, ...]
+    trades: frozenset[str]  # any of them trades the product
+    withdraws: frozenset[str]
+    transfers: frozenset[str]
+    key_field: str | None = None  # the answer lists several keys, each with most of it masked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeTold:
+    """Where the venue tells whether long and short are held apart; lists are entered first."""
+
+    call: str
+    path: tuple[str, ...]
+    hedged: frozenset[object]  # what is told then
+    by_symbol: bool = True  # else the call takes the type's parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One venue and product. Rows are in `ccxt_nt.venues`; nothing else names a venue."""
 
@@ -191,6 +216,9 @@ class Profile:
     mark_call: str = "fetch_mark_price"
     book_calls: tuple[int, ...] = (20, 100)  # levels that one request may ask for
     book_sequence: BookSequence | None = None  # where ccxt does not notice lost updates itself
+    rights: Rights | None = None  # None: the venue does not tell a key what it may do
+    mode_told: ModeTold | None = None  # None: only positions tell their mode
+    signature_secs: float = 5.0  # a signature older than that is refused
 
     @property
     def key(self) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from nautilus_trader.model import InstrumentId
 
-from ccxt_nt.factories import execution_engine_config
 from ccxt_nt.profiles import Profile
 from ccxt_nt.values import Product
 from ccxt_nt.venues import profile
@@ -162,10 +161,8 @@ def run_restart(session: Session) -> None:
                 session.tell_outcome(case_id, wrong)
 
         claims = [f"{name}.{session.row.venue}" for name in session.names]
-        execution = execution_engine_config(lookback_mins=LOOKBACK_MINS)
-        run_script(
-            venue, session.dialect, script, session.setup(claims=claims, execution=execution)
-        )
+        setup = session.setup(claims=claims, lookback_mins=LOOKBACK_MINS)
+        run_script(venue, session.dialect, script, setup)
 
 
 RUNS: Final = {"main": run_main, "stop": run_stop, "restart": run_restart}

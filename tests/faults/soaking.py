@@ -5,7 +5,7 @@ import gc
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -31,6 +31,7 @@ _ORDER_SECS: Final = 0.3  # of the adapter's time, between two orders
 _KEPT_SECS: Final = 60  # real ones; the engine forgets closed orders after
 _MOST_GROWTH: Final = 0.05
 _MORE_TASKS: Final = 10
+_REST_SECS: Final = 60.0  # of the adapter's time, for what is under way at the end
 _CACHED: Final = 5_000  # rows of one symbol at most, as the line asks of ccxt
 _LEVELS: Final = 100  # of one side of a book, as asked for
 _BOUNDS: Final = (
@@ -93,7 +94,7 @@ class Soak:
     _events: Counter[str] = field(init=False, default_factory=Counter)
     _early: Counter[str] = field(init=False, default_factory=Counter)
     _late: Counter[str] = field(init=False, default_factory=Counter)
-    _late_tasks: Counter[str] = field(init=False, default_factory=Counter)
+    _left: Counter[str] = field(init=False, default_factory=Counter)  # tasks that never ended
 
     def run(self, make_loop: Callable[[], asyncio.AbstractEventLoop]) -> dict[str, Any]:
         """Run it all; give the figures."""
@@ -136,7 +137,16 @@ class Soak:
             await asyncio.sleep(_ORDER_SECS)
             self._forget(strategy)
         self._late = self._held()
-        self._late_tasks = Counter(_task_name(task) for task in asyncio.all_tasks())
+        await self._rest(loop.time() + _REST_SECS)
+
+    async def _rest(self, deadline: float) -> None:
+        """Wait until no more tasks are left than early on; what is under way may end first."""
+        most = self._early_tasks() + _MORE_TASKS
+        while len(tasks := asyncio.all_tasks()) > most:
+            if asyncio.get_running_loop().time() >= deadline:
+                self._left = Counter(map(_task_name, tasks))
+                return
+            await asyncio.sleep(_ORDER_SECS)
 
     def _count(self, url: str, frame: object) -> None:
         self._frames += 1
@@ -182,18 +192,25 @@ class Soak:
         kinds = (CcxtDataClient, CcxtExecutionClient)
         return sizes([each for each in gc.get_objects() if isinstance(each, kinds)])
 
+    def _warm(self) -> list[Sample]:
+        return [each for each in self._samples if each.secs >= self.secs * _WARM_UP]
+
+    def _early_tasks(self) -> int:
+        """Count the fewest tasks; a broken connection is mended by some of its own for a moment."""
+        warm = self._warm()
+        return min(each.tasks for each in warm[: _part(warm)])
+
     def _figures(self) -> dict[str, Any]:
-        warm = [each for each in self._samples if each.secs >= self.secs * _WARM_UP]
-        part = max(2, len(warm) // 4)
+        warm = self._warm()
+        part = _part(warm)
         first = median(each.rss_bytes for each in warm[:part])
         last = median(each.rss_bytes for each in warm[-part:])
-        # The fewest, for each broken connection is mended by tasks of its own for a moment
-        tasks = (min(x.tasks for x in warm[:part]), min(x.tasks for x in warm[-part:]))
         grew = grown(self._early, self._late, bounds=_BOUNDS)
         if last > first * (1 + _MOST_GROWTH):
             grew.append(f"memory: {first / 2**20:.1f} -> {last / 2**20:.1f} MiB")
-        if tasks[1] > tasks[0] + _MORE_TASKS:
-            grew.append(f"tasks: {tasks[0]} -> {tasks[1]}: {self._late_tasks.most_common(5)}")
+        if self._left:
+            left = f"{self._left.total()}: {self._left.most_common(5)}"
+            grew.append(f"tasks: {self._early_tasks()} -> {left}")
         return {
             "dialect": self.dialect,
             "adapter_secs": self.secs,
@@ -205,6 +222,11 @@ class Soak:
             "held": sum(self._late.values()),
             "grew": grew,
         }
+
+
+def _part(samples: Sequence[Sample]) -> int:
+    """Take a quarter of the samples at each end."""
+    return max(2, len(samples) // 4)
 
 
 def _task_name(task: asyncio.Task[Any]) -> str:

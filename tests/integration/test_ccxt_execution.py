@@ -286,6 +286,37 @@ def test_a_new_process_takes_over_orders_fills_and_position_of_the_one_before() 
             assert second.truth(lambda x: x.position(SYMBOLS["linear"]).quantity) == 0
 
 
+@pytest.mark.parametrize("dialect", ["bitget", "kucoin", "gate"])
+def test_a_stop_that_fired_while_nobody_ran_is_told_also_where_a_person_traded_after_it(
+    dialect: str,
+) -> None:
+    with at(dialect, "linear") as venue:
+        with Remote(venue, dialect, "linear") as first:
+            first.tick(50_000)
+            first.submit("entry", "limit", "buy", base="0.05", price="50500")
+            first.event("OrderFilled", "entry")
+            first.submit(
+                "stop", "stop_market", "sell", base="0.05", trigger_price="48000", reduce_only=True
+            )
+            first.event("OrderAccepted", "stop")
+            stop_id = next(x["client_order_id"] for x in first.heard if x.get("order") == "stop")
+            theirs = Ask(
+                symbol=first.symbol,
+                side=Side.BUY,
+                kind=Kind.MARKET,
+                quantity=first.lots("0.02"),
+                price=None,
+            )
+        venue.call(lambda x: x.tick(SYMBOLS["linear"], Decimal(47_900), first.lots("1"), Side.SELL))
+        assert venue.call(lambda x: x.position(SYMBOLS["linear"]).quantity) == 0
+        venue.call(lambda x: x.place(theirs))
+        with Remote(venue, dialect, "linear", claims=True, lookback_mins=60) as second:
+            started = second.heard[-1]
+            for told, true in (_fills(second, started), _position(second, started)):
+                assert told == true
+            assert started["orders"][stop_id]["status"] == "FILLED"
+
+
 @pytest.mark.parametrize(("dialect", "product"), LIVES)
 def test_a_venue_that_plays_the_past_ten_times_as_fast_can_be_traded(
     dialect: str, product: str

@@ -147,6 +147,16 @@ def test_no_answer_is_not_taken_for_an_empty_account(dialect: str) -> None:
     play(dialect, scene, deadline_secs=0.5)
 
 
+def test_a_question_that_hangs_twice_is_asked_again_before_its_deadline() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        hangs = Fault(kind=FaultKind.TIMEOUT_AFTER, where="read", delay_secs=60.0)
+        venue.faults.add(hangs, hangs)
+        async with asyncio.timeout(20):
+            assert await line.ask("fetch_open_orders", SYMBOL[line.profile.product]) == []
+
+    play("bitget", scene, deadline_secs=30.0)
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_refusal_is_a_refusal(dialect: str) -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
@@ -162,21 +172,41 @@ def test_a_refusal_is_a_refusal(dialect: str) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_too_many_requests_are_told_from_other_refusals(dialect: str) -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
-        venue.faults.add(Fault(kind=FaultKind.STATUS_429, where="read"))
+        venue.faults.add(Fault(kind=FaultKind.STATUS_429, where="read", count=2))
         with pytest.raises(Throttled):
             await line.ask("fetch_balance")
 
     play(dialect, scene)
 
 
-def test_too_many_requests_let_the_line_rest() -> None:
+def test_a_question_too_many_is_asked_again_after_a_rest() -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
         venue.faults.add(Fault(kind=FaultKind.STATUS_429, where="read"))
+        began = monotonic()
+        await line.ask("fetch_balance")
+        assert monotonic() - began >= 0.4
+
+    play("bitget", scene)
+
+
+def test_an_order_too_many_is_refused_and_never_sent_again() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        venue.faults.add(Fault(kind=FaultKind.STATUS_429, where="order"))
+        with pytest.raises(Throttled):
+            await buy(line)
+        assert await asyncio.to_thread(placed, venue) == 0
+
+    play("bitget", scene)
+
+
+def test_too_many_requests_let_the_line_rest() -> None:
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        venue.faults.add(Fault(kind=FaultKind.STATUS_429, where="read", count=2))
         with pytest.raises(Throttled):
             await line.ask("fetch_balance")
         began = monotonic()
         await line.ask("fetch_balance")
-        assert monotonic() - began >= 0.9
+        assert monotonic() - began >= 0.4
 
     play("bitget", scene)
 

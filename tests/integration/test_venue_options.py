@@ -52,7 +52,7 @@ def settings_of(**changes: Any) -> Settings:
 )
 def test_the_engines_limits_follow_from_ours(order: str, limit: str | None) -> None:
     limits = RiskLimits(max_order_notional=Decimal(order), max_open_plans=7)
-    config = engine_risk(limits, TERMS)
+    config = engine_risk(limits, tuple(term.bar_type for term in TERMS))
     told = config.max_notional_per_order
     assert told == {"BTCUSDT-PERP.BINANCE": limit or "29999999999997"}
     assert config.max_order_submit_rate == config.max_order_modify_rate == "140/00:00:01"

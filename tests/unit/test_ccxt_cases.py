@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ccxt_nt.execution.start import _as_one
 from ccxt_nt.ids import codec
 from ccxt_nt.orders.case import Case
 from ccxt_nt.orders.cases import FEE_PATIENCE_SECS, Cases
@@ -101,6 +102,26 @@ def test_a_fee_that_never_comes_does_not_hide_a_fill_for_ever() -> None:
     assert desk.sayings() == [Accepted]
     desk.later(FEE_PATIENCE_SECS)
     assert desk.sayings() == [Accepted, Filled]
+
+
+def test_a_market_order_of_which_no_stream_tells_is_asked_for_soon() -> None:
+    desk = Counter()
+    case = desk.submit(kind=OrderKind.MARKET, price=None)
+    assert list(desk.cases.mute) == []  # it is still on its way
+    desk.cases.placed(case, "v1")
+    assert list(desk.cases.mute) == [case]
+    assert (desk.cases.overdue, desk.wants) == ((), 1)
+    desk.later(0.3)
+    assert desk.cases.overdue == (case,)
+    desk.cases.take_fill(fill())
+    assert desk.cases.mute == ()
+
+
+def test_a_limit_order_of_which_no_stream_tells_may_rest() -> None:
+    desk = Counter()
+    desk.cases.placed(desk.submit(), "v1")
+    desk.later(60)
+    assert desk.cases.mute == ()
 
 
 def test_an_order_given_up_that_is_there_after_all_is_ended_and_told_as_somebody_elses() -> None:
@@ -425,3 +446,58 @@ def test_a_stop_of_others_that_fired_as_nobody_tells_what_is_over_once_it_was_as
     desk.cases.asked(case)
     assert Canceled in desk.sayings("x1")
     assert not desk.cases.suspects
+
+
+def test_a_stranger_who_would_bear_a_name_were_he_ours_waits_for_no_order_in_doubt() -> None:
+    desk = Counter()
+    desk.submit(**STOP_TERMS)  # whose outcome nobody knows
+    by_hand = order(client_order_id=None, kind=OrderKind.MARKET, price=None, venue_order_id="v9")
+    desk.cases.take_order(by_hand)
+    desk.later(1.0)
+    desk.later(1.0)
+    assert [row.venue_order_id for row in desk.announced] == ["v9"]
+
+
+def test_an_order_that_was_replaced_is_reported_as_the_one_that_stands() -> None:
+    desk = Counter()
+    case = desk.submit()
+    was = order(status=OrderStatus.CANCELED, quantity=Decimal("0.3"), filled=Decimal("0.1"))
+    now = order(venue_order_id="v2", quantity=Decimal("0.2"))
+    partly = fill()
+    told = list(_as_one([(case, was), (case, now)], [partly]))
+    ((of, row, fills),) = told
+    assert of is case
+    assert (row.venue_order_id, row.quantity) == ("v2", Decimal("0.3"))
+    assert [(each.trade_id, each.venue_order_id) for each in fills] == [("t1", "v2")]
+    shot = order(venue_order_id="v3", status=OrderStatus.FILLED, quantity=Decimal("0.2"))
+    last = fill("t2", venue_order_id="v3", quantity=Decimal("0.2"))
+    ((_, row, fills),) = _as_one([(case, was), (case, shot)], [partly, last])
+    assert (row.venue_order_id, row.quantity) == ("v3", Decimal("0.3"))
+    assert {each.trade_id for each in fills} == {"t1", "t2"}
+    (alone,) = _as_one([(case, was)], [partly])
+    assert alone == (case, was, (partly,))
+
+
+@pytest.mark.parametrize("fired_first", [True, False])
+def test_a_stop_that_fired_is_reported_as_what_it_became(fired_first: bool) -> None:
+    case = Counter().submit(**STOP_TERMS)
+    waited = order(status=OrderStatus.TRIGGERED, venue_order_id="v1")
+    became = order(status=OrderStatus.FILLED, venue_order_id="v2", kind=OrderKind.MARKET)
+    rows = [(case, became), (case, waited)] if fired_first else [(case, waited), (case, became)]
+    shot = fill(venue_order_id="v2")
+    assert list(_as_one(rows, [shot])) == [(case, became, (shot,))]
+    ended = replace(became, status=OrderStatus.CANCELED, created_ns=waited.created_ns)
+    ((_, row, _),) = _as_one([(of, ended if each is became else each) for of, each in rows], [])
+    assert row is not waited
+    assert row.status is OrderStatus.CANCELED
+
+
+def test_what_a_stop_became_is_that_stop_also_where_it_is_listed_first() -> None:
+    desk = Counter()
+    became = order(client_order_id="71", venue_order_id="v2", kind=OrderKind.MARKET)
+    waited = order(
+        client_order_id="x1", venue_order_id="71", status=OrderStatus.TRIGGERED, fired_id="v2"
+    )
+    for row in (became, waited):
+        desk.cases.take_order(row)
+    assert desk.cases.take_order(became) is desk.cases.take_order(waited)

@@ -133,15 +133,19 @@ def test_what_a_venue_does_not_have_is_refused_in_words(
 
 
 def test_what_lowers_risk_goes_first() -> None:
-    line = ScriptedLine({"create_order": [{"id": "1"}, {"id": "2"}], "cancel_order": [{}]})
+    made = [{"id": "1"}, {"id": "2"}, {"id": "3"}]
+    line = ScriptedLine({"create_order": made, "cancel_order": [{}]})
     counter = desk(line)
     key = OrderKey(symbol=SYMBOL, client_id="c1", venue_order_id="1")
     asyncio.run(counter.place(ticket()))
-    asyncio.run(counter.place(ticket(reduce_only=True, client_order_id="c2")))
+    close = ticket(kind=OrderKind.MARKET, price=None, reduce_only=True, client_order_id="c2")
+    asyncio.run(counter.place(close))
+    asyncio.run(counter.place(ticket(reduce_only=True, client_order_id="c3")))
     asyncio.run(counter.cancel(key))
     assert [asked.urgency for asked in line.asked] == [
         Urgency.NORMAL,
         Urgency.PROTECTIVE,
+        Urgency.REDUCING,  # a take profit rests, and must not keep a stop waiting
         Urgency.CANCEL,
     ]
     assert is_protective(ticket(side=Side.SELL), profile("BITGET", Product.SPOT))

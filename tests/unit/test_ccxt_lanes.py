@@ -70,3 +70,17 @@ def test_after_too_many_requests_the_line_rests() -> None:
         return time.monotonic() - began
 
     assert asyncio.run(run()) >= 0.14
+
+
+def test_a_stop_overtakes_the_take_profits_that_were_asked_for_with_it() -> None:
+    async def run() -> list[str]:
+        queue, gone = lane(per_sec=200), list[str]()
+        await queue.enter(Urgency.NORMAL)
+        wanted = [(Urgency.REDUCING, "target"), (Urgency.CANCEL, "cancel")]
+        tasks = [asyncio.create_task(enter(queue, each, name, gone)) for each, name in wanted]
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(enter(queue, Urgency.PROTECTIVE, "stop", gone)))
+        await asyncio.gather(*tasks)
+        return gone
+
+    assert asyncio.run(run()) == ["stop", "cancel", "target"]

@@ -51,6 +51,7 @@ class CcxtExecutionClient(ExecutionCommands):
         venue = Venue(settings.venue_name or row.venue)
         self._log = Logger(f"{type(self).__name__}({venue.value})")
         self._lines = Lines.of(row, settings, environment=os.environ, log=self._log.warning)
+        self._lines.count_errors(config.count_error)
         self._provider = CcxtInstrumentProvider(
             self._lines.public, venue, settings=settings, now_ns=clock.timestamp_ns
         )
@@ -101,6 +102,8 @@ class CcxtExecutionClient(ExecutionCommands):
             now_ms=self._tools.now_ms,
             note=self._log.warning,
             all_symbols=self._settings.instruments is not None,
+            rng=self._tools.rng,
+            failures=self._failures,
         )
 
     # ---- life ----

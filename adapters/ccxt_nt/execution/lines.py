@@ -1,5 +1,6 @@
 """The lines of one account, and the clock they share: without keys, for questions, for orders."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +44,11 @@ class Lines:
             keeper=ClockKeeper(clock, public.look_at_clock, note=log),
         )
 
+    def count_errors(self, count: Callable[[str], None]) -> None:
+        """Have every error of a call counted by its kind."""
+        for line in (self.public, self.account, self.orders):
+            line.on_error = count
+
     async def open(self) -> None:
         """Make them ready; nothing is sent yet."""
         for line in (self.public, self.account, self.orders):
@@ -57,6 +63,9 @@ class Lines:
         await self.account.know_user()
 
     async def close(self) -> None:
-        """Close them, those with keys first."""
-        for line in (self.orders, self.account, self.public):
-            await line.close()
+        """Close them side by side: one whose peer does not answer any more takes its time."""
+        lines = (self.orders, self.account, self.public)
+        closed = await asyncio.gather(*(line.close() for line in lines), return_exceptions=True)
+        for each in closed:
+            if isinstance(each, BaseException):
+                raise each

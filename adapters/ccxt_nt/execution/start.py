@@ -1,6 +1,10 @@
 """What the engine asks at its start, and whenever it compares: the account as reports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
 
 from nautilus_trader.live.clients import ExecutionClient
 from nautilus_trader.model import (
@@ -12,11 +16,14 @@ from nautilus_trader.model import (
 )
 
 from ccxt_nt.execution.reports import fill_report, order_report, position_report
+from ccxt_nt.line.connecting import persist
 from ccxt_nt.orders.case import Case
 from ccxt_nt.orders.cases import Cases
 from ccxt_nt.orders.inquiry import Inquiry, Listing
 from ccxt_nt.providers import CcxtInstrumentProvider
-from ccxt_nt.values import FillRow, OrderRow, Product
+from ccxt_nt.values import FillRow, OrderRow, OrderStatus, Product, Side
+
+type _Snapshot = tuple[list[OrderRow], list[FillRow], list[PositionStatusReport]]
 
 _DAY_MS = 86_400_000
 
@@ -35,6 +42,8 @@ class Reporter:
         now_ms: Callable[[], int],
         note: Callable[[str], None],
         all_symbols: bool,
+        rng: Random,
+        failures: list[str],
     ) -> None:
         self._client = client
         self._venue = venue
@@ -43,56 +52,74 @@ class Reporter:
         self._provider = provider
         self._now_ms = now_ms
         self._note = note
+        self._rng = rng
+        self._failures = failures  # why the account could not be seen at the start
         self._all_symbols = all_symbols  # the past of each loaded instrument is asked for
 
     async def mass_status(self, lookback_mins: int | None) -> ExecutionMassStatus:
         """Report open orders with all their fills, and positions; with a lookback, the past too."""
         client = self._client
         since_ms = None if lookback_mins is None else self._now_ms() - lookback_mins * 60_000
-        rows, fills, positions = await self._snapshot(since_ms)
+        rows, fills, positions = await self._persistent_snapshot(since_ms)
         orders, filled = [], []
-        for row in rows:
-            own = tuple(fill for fill in fills if fill.venue_order_id == row.venue_order_id)
-            case = self._cases.take_order(row)
-            for fill in own:
-                self._cases.take_fill(fill)
+        explained: dict[str, Decimal] = {}
+        for case, row, own in _as_one(self._met(rows), fills):
+            for fill in fills:
+                if fill.trade_id in {each.trade_id for each in own}:
+                    self._cases.take_fill(fill)
             orders.append(self._order(case, row, own))
             self._cases.reported(case, own)
             filled += [self._fill(case, fill) for fill in own]
+            explained[row.symbol] = explained.get(row.symbol, Decimal(0)) + sum(map(_signed, own))
         status = ExecutionMassStatus(
             client.client_id, client.account_id, self._venue, client.clock.timestamp_ns()
         )
         status.add_order_reports(orders)
         status.add_fill_reports(filled)
-        status.add_position_reports(positions)
+        status.add_position_reports([x for x in positions if not self._explains(explained, x)])
         return status
 
-    async def _snapshot(
-        self, since_ms: int | None
-    ) -> tuple[list[OrderRow], list[FillRow], list[PositionStatusReport]]:
+    def _explains(self, filled: Mapping[str, Decimal], position: PositionStatusReport) -> bool:
+        """Say whether the fills that are told add up to a position, which then needs no telling.
+
+        Of an instrument whose position is told, the engine drops the orders and fills before the
+        last time it was flat: what closed a plan would be lost where a person trades after it.
+        """
+        symbol = self._provider.market(position.instrument_id).symbol
+        size = position.quantity.as_decimal()
+        return filled.get(symbol) == (size if position.is_long else -size)
+
+    async def _persistent_snapshot(self, since_ms: int | None) -> _Snapshot:
+        """Ask again where one of many questions fails, or a node would not start for it."""
+        found: list[_Snapshot] = []
+
+        async def ask() -> None:
+            found.append(await self._snapshot(since_ms))
+
+        await persist(ask, rng=self._rng, note=self._note, failures=self._failures)
+        return found[-1]
+
+    async def _snapshot(self, since_ms: int | None) -> _Snapshot:
         """Ask for orders, fills and positions until nothing filled while we asked.
 
         A fill that the positions count already must not be told again.
         """
-        before: set[str] | None = None
+        before = await self._recent_ids(self._named())
         while True:
             rows = await self.order_rows(since_ms=since_ms, open_only=False)
             fills = await self.fill_rows(rows, since_ms=since_ms)
             positions = await self.positions()
-            recent = {fill.trade_id for fill in await self._recent_fills(rows, positions)}
+            held = {self._provider.market(each.instrument_id).symbol for each in positions}
+            recent = await self._recent_ids({row.symbol for row in rows} | held | self._named())
             if before == recent:
                 self._cases.past |= recent | {fill.trade_id for fill in fills}
                 return rows, fills, positions
             before = recent
 
-    async def _recent_fills(
-        self, rows: list[OrderRow], positions: list[PositionStatusReport]
-    ) -> list[FillRow]:
-        symbols = {row.symbol for row in rows} | self._named()
-        symbols |= {self._provider.market(each.instrument_id).symbol for each in positions}
-        found: list[FillRow] = []
+    async def _recent_ids(self, symbols: AbstractSet[str]) -> set[str]:
+        found: set[str] = set()
         for symbol in sorted(symbols):
-            found += await self._inquiry.recent_fills(symbol)
+            found |= {fill.trade_id for fill in await self._inquiry.recent_fills(symbol)}
         return found
 
     async def orders(self, *, since_ms: int | None, open_only: bool) -> list[OrderStatusReport]:
@@ -100,8 +127,7 @@ class Reporter:
         rows = await self.order_rows(since_ms=since_ms, open_only=open_only)
         fills = await self.fill_rows(rows, since_ms=since_ms)
         reports = []
-        for row in rows:
-            case = self._cases.take_order(row)
+        for case, row in self._met(rows):
             own = tuple(fill for fill in fills if fill.venue_order_id == row.venue_order_id)
             reports.append(self._order(case, row, own))
         return reports
@@ -115,7 +141,7 @@ class Reporter:
         """Report the fills of the orders that `orders` reports."""
         rows = await self.order_rows(since_ms=since_ms, open_only=False)
         fills = await self.fill_rows(rows, since_ms=since_ms)
-        by_id = {row.venue_order_id: self._cases.take_order(row) for row in rows}
+        by_id = {row.venue_order_id: case for case, row in self._met(rows)}
         return [self._fill(by_id[f.venue_order_id], f) for f in fills if f.venue_order_id in by_id]
 
     async def positions(self) -> list[PositionStatusReport]:
@@ -163,6 +189,15 @@ class Reporter:
             found += await self._inquiry.fills(symbol, since_ms=began)
         return found
 
+    def _met(self, rows: list[OrderRow]) -> list[tuple[Case, OrderRow]]:
+        """Find whose order each row is, when all are known.
+
+        What a trigger order became may be listed before it, and is nobody's until it is linked.
+        """
+        for row in rows:
+            self._cases.take_order(row)
+        return [(self._cases.take_order(row), row) for row in rows]
+
     def _order(self, case: Case, row: OrderRow, fills: tuple[FillRow, ...]) -> OrderStatusReport:
         return order_report(
             row,
@@ -194,6 +229,50 @@ class Reporter:
     def _complain(self, listing: Listing) -> None:
         for complaint in listing.complaints:
             self._note(f"an order could not be read and is left out: {complaint}")
+
+
+def _as_one(
+    told: list[tuple[Case, OrderRow]], fills: list[FillRow]
+) -> Iterator[tuple[Case, OrderRow, tuple[FillRow, ...]]]:
+    """Give orders with their fills; what was replaced or fired is told as what came of it.
+
+    Of several reports with one name the engine takes the first: an order that is open at the venue
+    would be over for it, and a stop that fired would have closed nothing.
+    """
+    filled = {fill.venue_order_id for fill in fills}
+    for case, rows in _by_case(told):
+        row = max(reversed(rows), key=lambda each: _weight(each, filled))
+        legs = {each.venue_order_id for each in rows}
+        own = tuple(
+            replace(fill, venue_order_id=row.venue_order_id)
+            for fill in fills
+            if fill.venue_order_id in legs
+        )
+        before = sum(
+            (f.quantity for f in fills if f.venue_order_id in legs - {row.venue_order_id}),
+            Decimal(0),
+        )
+        whole = None if row.quantity is None else row.quantity + before
+        yield case, replace(row, quantity=whole), own
+
+
+def _signed(fill: FillRow) -> Decimal:
+    return fill.quantity if fill.side is Side.BUY else -fill.quantity
+
+
+def _by_case(told: list[tuple[Case, OrderRow]]) -> Iterator[tuple[Case, list[OrderRow]]]:
+    """Bring together the rows of one order, in the order they were listed."""
+    cases: dict[int, tuple[Case, list[OrderRow]]] = {}
+    for case, row in told:
+        cases.setdefault(id(case), (case, []))[1].append(row)
+    yield from cases.values()
+
+
+def _weight(row: OrderRow, filled: AbstractSet[str]) -> tuple[bool, bool, bool, int]:
+    """Rank the rows of one order: what is open, then what filled, then what came last."""
+    is_open = row.status is OrderStatus.OPEN
+    has_fired = row.status is OrderStatus.TRIGGERED
+    return is_open, row.venue_order_id in filled, not has_fired, row.created_ns
 
 
 def _named_id(case: Case, venue_order_id: str) -> str | None:

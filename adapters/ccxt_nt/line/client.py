@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
+from functools import partial
 from re import compile as pattern
 from typing import Any, Final
 
 import ccxt
 import ccxt.pro
 
-from ccxt_nt.errors import Throttled, Unknown, Unsent, Unsupported, Untimely, VenueError
+from ccxt_nt.errors import Late, Throttled, Unknown, Unsent, Unsupported, Untimely, VenueError
 from ccxt_nt.line.channels import Channel
 from ccxt_nt.line.classify import classify
 from ccxt_nt.line.clock import Sample, VenueClock, wall_ms
@@ -31,7 +33,8 @@ from ccxt_nt.venues import CCXT_VERSION
 # `Any` in this module: ccxt has no types
 
 _QUERY: Final = pattern(r"\?\S+")  # of a url: tokens and signatures travel there
-_THROTTLED_SECS: Final = 1.0
+_THROTTLED_SECS: Final = 0.5
+_SOON_SECS: Final = (2.0, 2.0)  # a read without an answer is asked again after so long each
 _TRADES_KEPT: Final = 5_000  # ccxt keeps 1,000, and loses the rest of what it reads at one go
 _UNSUBSCRIBE_SECS: Final = 3.0
 _CLOCK_SAMPLES: Final = 3  # of one look at the venue's clock
@@ -85,6 +88,7 @@ class Line(Switchboard):
         self._wall_ms = wall_ms
         self.venue_clock = venue_clock or VenueClock(wall_ms)  # shared by the lines of a client
         self.on_lost: Callable[[], None] = lambda: None  # told of every connection that is lost
+        self.on_error: Callable[[str], None] = lambda kind: None  # told the kind of each
         self._exchange: Any = None
         orders = role is Role.ORDERS
         self._lane = Lane(
@@ -183,20 +187,35 @@ class Line(Switchboard):
     ) -> Any:
         """Make one ccxt call, once; what only reads is asked again if its time was refused.
 
-        Raises kinds of VenueError only; Unsent if it never left the queue. A cancellation
-        passes.
+        It is also asked again, twice, where no answer came soon: a connection may have died under
+        it, and who waits for a fill has no time. Raises kinds of VenueError only; Unsent if it
+        never left the queue. A cancellation passes.
         """
         deadline = deadline_secs or self.settings.deadline_secs
+        haste = () if wrote or deadline_secs else (each for each in _SOON_SECS if each < deadline)
+        once = partial(self._ask_once, method, *args, urgency=urgency, wrote=wrote, turn=deadline)
+        for soon in haste:
+            with suppress(Late):
+                return await once(secs=soon)
+        return await once(secs=deadline)
+
+    async def _ask_once(
+        self, method: str, *args: object, urgency: Urgency, wrote: bool, turn: float, secs: float
+    ) -> Any:
+        """Ask, and once more if it only reads and its time, or one question more, was refused."""
         mended = self.venue_clock.mended
         try:
-            await self._wait_turn(method, urgency, deadline)
-            return await self._send(method, *args, wrote=wrote, deadline=deadline)
+            await self._wait_turn(method, urgency, turn)
+            return await self._send(method, *args, wrote=wrote, deadline=secs)
         except Untimely:
             await self._mend_clock(mended)
             if wrote:
                 raise
-        await self._wait_turn(method, urgency, deadline)
-        return await self._send(method, *args, wrote=wrote, deadline=deadline)
+        except Throttled:  # who looks at all of an account need not begin anew
+            if wrote:
+                raise
+        await self._wait_turn(method, urgency, turn)
+        return await self._send(method, *args, wrote=wrote, deadline=secs)
 
     async def _wait_turn(self, method: str, urgency: Urgency, deadline: float) -> None:
         try:
@@ -210,7 +229,7 @@ class Line(Switchboard):
             async with asyncio.timeout(deadline):
                 return await self.call(method, *args)
         except TimeoutError:
-            raise Unknown(f"{method}: no answer within {deadline} s") from None
+            raise Late(f"{method}: no answer within {deadline} s") from None
         except Exception as e:  # whatever it was, it is judged, and told without keys
             raise self._judged(e, wrote=wrote) from None
 
@@ -273,6 +292,7 @@ class Line(Switchboard):
 
     def _judged(self, e: Exception, *, wrote: bool) -> VenueError:
         error = e if isinstance(e, VenueError) else classify(e, self.profile, wrote=wrote)
+        self.on_error(type(error).__name__)
         if isinstance(error, Throttled) and not isinstance(error, Untimely):
             self._lane.hold(_THROTTLED_SECS)
         message = redact(_QUERY.sub("?…", str(error)), self._secrets)

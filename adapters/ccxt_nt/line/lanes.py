@@ -10,10 +10,11 @@ from heapq import heappop, heappush
 class Urgency(IntEnum):
     """How soon a request must leave; the lower goes first, equals in order of arrival."""
 
-    PROTECTIVE = 0  # orders that can only lower risk
+    PROTECTIVE = 0  # orders that can only lower risk, at once or as a stop
     CANCEL = 1
-    NORMAL = 2
-    BACKGROUND = 3
+    REDUCING = 2  # those of them that rest: a take profit must not keep a stop waiting
+    NORMAL = 3
+    BACKGROUND = 4
 
 
 @dataclass(slots=True, eq=False)

@@ -33,6 +33,7 @@ class CcxtDataClient(DataSubscriptions):
         venue = Venue(settings.venue_name or row.venue)
         logger = Logger(f"{type(self).__name__}({venue.value})")
         line = Line(row, settings, role=Role.DATA, log=logger.warning)
+        line.on_error = config.count_error
         provider = CcxtInstrumentProvider(line, venue, settings=settings, now_ns=clock.timestamp_ns)
         super().__init__(
             name=name,

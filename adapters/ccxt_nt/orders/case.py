@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ccxt_nt.orders.ledger import Ledger, Leg
 from ccxt_nt.orders.story import Facts, Told
-from ccxt_nt.values import FillRow, OrderRow, OrderStatus, Ticket
+from ccxt_nt.values import FillRow, OrderKind, OrderRow, OrderStatus, Ticket
 
 _LAG_SECS = 2.0  # one part of a venue may know so much later what another one told
 
@@ -85,6 +85,13 @@ class Case:
         """Say whether fills wait for an order of which only they tell."""
         current = self.ledger.current if self.fill_due else None
         return current is not None and current.last is None and bool(current.fills)
+
+    @property
+    def is_mute(self) -> bool:
+        """Say whether a market order was taken, and nothing was told of what it became."""
+        is_ours = self.is_registered and not self.is_external and bool(self.ledger.legs)
+        is_market = self.ticket.kind is OrderKind.MARKET
+        return is_ours and is_market and not self.is_over and not self.ledger.fills
 
     @property
     def is_over(self) -> bool:

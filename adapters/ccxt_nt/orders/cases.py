@@ -27,7 +27,7 @@ _MISSES = 3  # looks that did not find an order before it is held to be over
 _MISSING_SECS = 2.0  # and so long at least, for one part of a venue may lag behind another
 _SIGHTINGS = 3  # listings that show an order as open which was held to be over
 _ALIVE = (OrderStatus.OPEN, OrderStatus.TRIGGERED)
-FEE_PATIENCE_SECS = 5.0  # then a fill is told with the fee that the venue's rates make
+FEE_PATIENCE_SECS = 1.0  # then a fill is told with the fee of the rates: a stop waits for it
 
 
 class Cases(Doubts):
@@ -309,7 +309,7 @@ class Cases(Doubts):
         if not case.is_registered:
             return
         self._tell(case)
-        if self._wants(case):
+        if self._wants(case) or case.is_mute:
             self._live[id(case.ledger)] = case
             self._on_want()
         elif case.told.closed and (case.is_over or not case.ledger.legs):

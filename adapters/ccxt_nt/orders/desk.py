@@ -56,7 +56,6 @@ class Desk:
         """
         self.check(ticket)
         await refuse_passed(self._orders, self.profile, ticket, ticket.trigger_price)
-        urgency = Urgency.PROTECTIVE if is_protective(ticket, self.profile) else Urgency.NORMAL
         answer = await self._orders.ask(
             "create_order",
             ticket.symbol,
@@ -65,7 +64,7 @@ class Desk:
             self._amount(ticket.quantity),
             plain(self._price(ticket)),
             self._place_params(ticket),
-            urgency=urgency,
+            urgency=_urgency(ticket, self.profile),
             wrote=True,
         )
         return _id_of(answer, "create_order")
@@ -172,6 +171,13 @@ def _type(kind: OrderKind) -> str:
 def is_protective(ticket: Ticket, profile: Profile) -> bool:
     """Say whether an order can only lower risk: reduce-only, and on spot whatever sells."""
     return ticket.is_protective or (profile.product is Product.SPOT and ticket.side is Side.SELL)
+
+
+def _urgency(ticket: Ticket, profile: Profile) -> Urgency:
+    if not is_protective(ticket, profile):
+        return Urgency.NORMAL
+    rests = ticket.kind is OrderKind.LIMIT or ticket.kind.takes_profit
+    return Urgency.REDUCING if rests else Urgency.PROTECTIVE
 
 
 def _trigger_params(

@@ -10,6 +10,7 @@ from ccxt_nt.orders.roster import Roster
 from ccxt_nt.profiles import Profile
 from ccxt_nt.values import FillRow
 
+_TOLD_SECS = 0.25  # a stream has so long to tell what became of a market order
 _PATIENT_SECS = 0.5  # an order nobody knows may still turn out to be one we just sent
 
 
@@ -41,6 +42,16 @@ class Doubts(Roster):
                 and any(may_be_of(case, other) for other in strangers)
             )
         )
+
+    @property
+    def mute(self) -> tuple[Case, ...]:
+        """List market orders of which no stream told the outcome, which takes them no time."""
+        return tuple(case for case in self if case.is_mute)
+
+    @property
+    def overdue(self) -> tuple[Case, ...]:
+        """List those of them that a stream should have told of by now."""
+        return tuple(case for case in self.mute if self._secs() - case.opened >= _TOLD_SECS)
 
     def orphaned(self, venue_order_id: str) -> tuple[FillRow, ...]:
         """Give up on an order that the venue cannot name; lists its fills that are not told yet.
@@ -103,6 +114,22 @@ class Doubts(Roster):
         sending = any(
             other.is_sent and (other.awaited or not (other.told.closed or other.ledger.legs))
             for other in self
-            if other.ticket.symbol == case.ticket.symbol and not other.is_external
+            if other.ticket.symbol == case.ticket.symbol
+            and not other.is_external
+            and not self._would_be_named(other, case)
         )
         return sending or any(may_be_of(other, case) for other in self.suspects)
+
+    def _would_be_named(self, ours: Case, stranger: Case) -> bool:
+        """Say whether the venue shows a stranger's row, and it would bear a name were it ours.
+
+        Somebody who trades by hand beside an order in doubt must not wait until that is resolved:
+        what he opened has no stop.
+        """
+        current, stops = stranger.ledger.current, self.profile.stops
+        if ours.awaited is not None or current is None or current.last is None:
+            return False
+        if not ours.ticket.kind.is_trigger:
+            return True
+        is_plain = current.last.client_order_id is None and not stranger.ticket.kind.is_trigger
+        return is_plain and stops is not None and (stops.names_fired or stops.keeps_client_id)

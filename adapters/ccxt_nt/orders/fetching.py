@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from random import Random
 
 from ccxt_nt.errors import Closed, Missing, VenueError
@@ -71,8 +72,8 @@ class Fetcher:
     @property
     def _wants(self) -> frozenset[str]:
         cases = self._cases
-        suspects = (case.client_order_id for case in cases.suspects)
-        return frozenset((*cases.wanted, *cases.orphans, *suspects))
+        doubted = (case.client_order_id for case in (*cases.suspects, *cases.mute))
+        return frozenset((*cases.wanted, *cases.orphans, *doubted))
 
     @property
     def _is_wanting(self) -> bool:
@@ -94,6 +95,8 @@ class Fetcher:
             yield self._ask_for_fills(symbol, since_ms)
         for case in self._cases.suspects:
             yield self._ask_whether_fired(case)
+        for case in self._cases.overdue:
+            yield self._ask_what_became(case)
         for venue_order_id, fill in list(self._cases.orphans.items()):
             yield self._ask_for(venue_order_id, fill)
 
@@ -109,6 +112,11 @@ class Fetcher:
         except (Missing, Closed):
             self._note(f"{case.client_order_id}: is not found; a trigger order may have fired")
         self._cases.asked(case)
+
+    async def _ask_what_became(self, case: Case) -> None:
+        """Ask for a market order; one that is not found is left to the rounds, which look twice."""
+        with suppress(Missing, Closed):
+            self._cases.take_order(await self._inquiry.find(self._cases.key(case)))
 
     async def _ask_for(self, venue_order_id: str, fill: FillRow) -> None:
         key = OrderKey(

@@ -72,7 +72,9 @@ class Rounds:
 
     async def run(self) -> None:
         """Look for ever."""
-        backoff = Backoff(rng=self._rng, first_secs=0.5, most_secs=5.0)
+        # Whoever looks often wants to know soon
+        most_secs = min(5.0, max(0.5, self._every_secs / 3))
+        backoff = Backoff(rng=self._rng, first_secs=min(0.5, most_secs / 2), most_secs=most_secs)
         wait_secs = self._every_secs
         while True:
             with suppress(TimeoutError):

@@ -136,6 +136,10 @@ class TermsOffice:
 
     # ---- reading ----
 
+    async def look(self, symbol: str) -> InForce:
+        """Read how a symbol is margined; nothing is set."""
+        return await self._in_force(symbol)
+
     async def _in_force(self, symbol: str) -> InForce:
         """Read mode and leverage; Unsupported where the venue refuses to tell them."""
         try:

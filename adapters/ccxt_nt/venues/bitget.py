@@ -12,8 +12,10 @@ from ccxt_nt.profiles import (
     Codes,
     FilledRule,
     MarketBuy,
+    ModeTold,
     Paging,
     Profile,
+    Rights,
     StopStyle,
 )
 from ccxt_nt.values import Product
@@ -76,6 +78,14 @@ _BITGET_CODES: Final = Codes(
     # a post-only order that would take is accepted, then cancelled by the venue
 )
 
+_RIGHTS: Final = Rights(
+    call="privateSpotGetV2SpotAccountInfo",
+    path=("data", "authorities"),
+    trades=frozenset({"stow", "trade"}),  # the venue's own example still tells the old words
+    withdraws=frozenset({"wwow", "withdraw"}),
+    transfers=frozenset({"wtow", "transfer"}),
+)
+
 BITGET_SPOT: Final = Profile(
     venue="BITGET",
     ccxt_id="bitget",
@@ -117,6 +127,8 @@ BITGET_SPOT: Final = Profile(
     demo={"sandbox": True},
     dialect="bitget",
     closed_orders_method="fetch_canceled_and_closed_orders",
+    rights=_RIGHTS,
+    signature_secs=30.0,
 )
 
 BITGET_LINEAR: Final = replace(
@@ -150,4 +162,8 @@ BITGET_LINEAR: Final = replace(
     leverage=True,
     mark_stream="watch_ticker",
     mark_keys={"markPrice": "markPrice", "indexPrice": "indexPrice"},
+    rights=replace(_RIGHTS, trades=frozenset({"coow", "trade"})),
+    mode_told=ModeTold(
+        call="fetch_margin_mode", path=("info", "posMode"), hedged=frozenset({"hedge_mode"})
+    ),
 )

@@ -14,8 +14,10 @@ from ccxt_nt.profiles import (
     Codes,
     FilledRule,
     MarketBuy,
+    ModeTold,
     Paging,
     Profile,
+    Rights,
     StopStyle,
 )
 from ccxt_nt.values import Product
@@ -63,6 +65,15 @@ _GATE_CODES: Final = Codes(
     missing=frozenset({"ORDER_NOT_FOUND", "CLIENT_ID_NOT_FOUND", "AUTO_ORDER_NOT_FOUND"}),
     post_only=frozenset({"POC_FILL_IMMEDIATELY", "ORDER_POC_IMMEDIATE"}),
     untimely=frozenset({"REQUEST_EXPIRED"}),
+)
+
+_RIGHTS: Final = Rights(
+    call="privateAccountGetMainKeys",  # a sub-account's key is not told
+    path=("perms",),
+    trades=frozenset({"spot"}),
+    withdraws=frozenset({"withdraw", "withdrawal"}),
+    transfers=frozenset({"wallet"}),
+    key_field="key",
 )
 
 GATE_SPOT: Final = Profile(
@@ -125,6 +136,8 @@ GATE_SPOT: Final = Profile(
         last=("result", "u"),
         whole=("result", "full"),
     ),
+    rights=_RIGHTS,
+    signature_secs=60.0,
 )
 
 GATE_LINEAR: Final = replace(
@@ -166,4 +179,11 @@ GATE_LINEAR: Final = replace(
     mark_stream="watch_ticker",
     mark_call="fetch_funding_rate",  # tells the mark price too
     book_sequence=None,  # ccxt checks these itself
+    rights=replace(_RIGHTS, trades=frozenset({"futures"})),
+    mode_told=ModeTold(
+        call="fetch_balance",
+        path=("info", "in_dual_mode"),
+        hedged=frozenset({True}),
+        by_symbol=False,
+    ),
 )

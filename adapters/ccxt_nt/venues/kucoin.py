@@ -13,8 +13,10 @@ from ccxt_nt.profiles import (
     Codes,
     FilledRule,
     MarketBuy,
+    ModeTold,
     Paging,
     Profile,
+    Rights,
     StopStyle,
 )
 from ccxt_nt.values import Product
@@ -62,6 +64,14 @@ _KUCOIN_CODES: Final = Codes(
     # a taking post-only order may also be accepted, then cancelled by the venue
     post_only=frozenset({"300000 post-only", "400100 post-only"}),
     untimely=frozenset({"400002"}),
+)
+
+_RIGHTS: Final = Rights(
+    call="privateGetUserApiKey",
+    path=("data", "permission"),
+    trades=frozenset({"Spot", "Trade"}),
+    withdraws=frozenset({"Withdrawal"}),
+    transfers=frozenset({"Transfer", "InnerTransfer", "FlexTransfers"}),
 )
 
 # A stream of balances that first asks by itself, outside of our lane, waits for ever if that fails
@@ -127,6 +137,7 @@ KUCOIN_SPOT: Final = Profile(
         first=("data", "sequenceStart"),
         last=("data", "sequenceEnd"),
     ),
+    rights=_RIGHTS,
 )
 
 KUCOIN_FAST: Final = replace(
@@ -185,4 +196,6 @@ KUCOIN_LINEAR: Final = replace(
     position_mode=True,
     margin_mode=True,
     leverage=True,
+    rights=replace(_RIGHTS, trades=frozenset({"Futures"})),
+    mode_told=ModeTold(call="fetch_position_mode", path=("hedged",), hedged=frozenset({True})),
 )
