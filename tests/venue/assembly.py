@@ -35,9 +35,11 @@ class Shape:
     keep_trades: int = 10_000
     keep_candles: int = 20_000
     seed: int = 0
+    first_order_id: int = 5_000_000_001  # no two venues number alike, or an engine mixes them up
 
     def __post_init__(self) -> None:
-        for name in ("book_levels", "book_step", "level_notional", "keep_trades", "keep_candles"):
+        counts = ("book_levels", "book_step", "level_notional", "keep_trades", "keep_candles")
+        for name in (*counts, "first_order_id"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, was {getattr(self, name)}")
         unknown = set(self.told_intervals_ms) - set(INTERVALS_MS)
@@ -83,7 +85,7 @@ def assembled(
         margin=MarginAccount(balances.get(Product.PERP, {}), perps),
         announcer=announcer,
     )
-    register = Register(Truth(), announcer, floor.now)
+    register = Register(Truth(), announcer, floor.now, first_id=shape.first_order_id)
     matcher = Matcher(floor, accounts, register, rules)
     return Parts(
         listings=by_symbol,

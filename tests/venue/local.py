@@ -28,6 +28,13 @@ BALANCES: Final[Mapping[Product, Mapping[str, Decimal]]] = {
     Product.PERP: {"USDT": Decimal(100_000)},
 }
 _CANDLE_PUSH_MS: Final = 100  # running candles are pushed at most so often
+_FIRST_ORDER_IDS: Final = {"bitget": 5_000_000_001, "kucoin": 6_000_000_001, "gate": 7_000_000_001}
+
+
+def _shape(dialect: str, seed: int) -> Shape:
+    return Shape(
+        seed=seed, candle_push_ms=_CANDLE_PUSH_MS, first_order_id=_FIRST_ORDER_IDS[dialect]
+    )
 
 
 class LocalVenue:
@@ -57,7 +64,7 @@ class LocalVenue:
         self._spoken = spoken(dialect)
         self.exchange = Exchange(  # touch it through `call` only
             self._spoken.listings if listings is None else listings,
-            shape or Shape(seed=seed, candle_push_ms=_CANDLE_PUSH_MS),
+            shape or _shape(dialect, seed),
             clock=clock or VenueClock(),
             balances=BALANCES if balances is None else balances,
             **self._spoken.exchange_options,

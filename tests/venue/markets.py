@@ -90,18 +90,27 @@ class MarketSource(ABC):
             if listing is None:
                 continue
             if shift is None:
-                shift = exchange.clock.now_ms() - step.ts_ms
+                shift = self.shift_ms(step, exchange.clock.now_ms())
             waited = await _until(exchange, step.ts_ms + shift, stop)
             if stop.is_set():
                 return
             _, symbol, price, quantity, side = fitted(step, listing)
-            exchange.tick(symbol, price, quantity, side)
+            traded = exchange.tick(symbol, price, quantity, side)
+            self.traded(step, late_ms=traded.ts_ms - step.ts_ms - shift)
             burst = 0 if waited else burst + 1
             if burst >= _BURST:
                 burst = 0
                 await asyncio.sleep(0)
         if shift is None:
             raise ValueError(f"the market trades nothing of {', '.join(exchange.listings)}")
+
+    def shift_ms(self, first: Step, now_ms: int) -> int:
+        """Tell how far the path's times are moved in `play`; the first step is due now."""
+        return now_ms - first.ts_ms
+
+    def traded(self, step: Step, *, late_ms: int) -> None:
+        """Hear that `play` made a trade, so long after it was due."""
+        del step, late_ms  # a path has no use for it, but who keeps count
 
 
 async def _until(exchange: Exchange, due_ms: int, stop: Stop) -> bool:
@@ -191,16 +200,21 @@ class BarsMarket(MarketSource):
         return heapq.merge(*paths, key=lambda step: step.ts_ms)
 
 
+def walk_of(bar: RecordedBar) -> tuple[tuple[Decimal, Side], ...]:
+    """Walk from open over the nearer extreme and the farther one to close, in four trades."""
+    rises = bar.close >= bar.open
+    low, high = (bar.low, Side.SELL), (bar.high, Side.BUY)
+    middle = (low, high) if rises else (high, low)
+    end = (bar.close, Side.BUY if rises else Side.SELL)
+    return ((bar.open, end[1]), *middle, end)
+
+
 def _path(bars: Iterable[RecordedBar]) -> Iterator[Step]:
     for bar in bars:
         if not bar.volume:
             continue
-        rises = bar.close >= bar.open
-        low, high = (bar.low, Side.SELL), (bar.high, Side.BUY)
-        middle = (low, high) if rises else (high, low)
-        end = (bar.close, Side.BUY if rises else Side.SELL)
         quarter = bar.interval_ms // 4
-        for index, (price, side) in enumerate(((bar.open, end[1]), *middle, end)):
+        for index, (price, side) in enumerate(walk_of(bar)):
             ts_ms = bar.open_ms + index * quarter
             yield Step(ts_ms, bar.symbol, price, bar.volume / 4, side)
 

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 from tests.venue.announcing import Announcer
 from tests.venue.model import Ask, Fill, Order, OrderChanged, Refusal, Refused, Status
 from tests.venue.truth import Deed, Truth
-
-_FIRST_ORDER_ID: Final = 5_000_000_000
 
 
 def copied(order: Order) -> Order:
@@ -19,8 +16,11 @@ def copied(order: Order) -> Order:
 class Register:
     """Every change of an order passes through here once: recorded, then announced."""
 
-    def __init__(self, truth: Truth, announcer: Announcer, now: Callable[[], int]) -> None:
+    def __init__(
+        self, truth: Truth, announcer: Announcer, now: Callable[[], int], *, first_id: int
+    ) -> None:
         self.truth = truth
+        self._first_id = first_id
         self._announcer = announcer
         self._now = now
         self._by_client: dict[str, list[Order]] = {}
@@ -55,7 +55,7 @@ class Register:
         """Make an order with the next id; nobody knows it yet."""
         now = self._now()
         return Order(
-            order_id=str(_FIRST_ORDER_ID + len(self.truth.placed) + 1),
+            order_id=str(self._first_id + len(self.truth.placed)),
             ask=ask,
             quantity=ask.quantity,
             price=ask.price,

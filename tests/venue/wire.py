@@ -22,11 +22,14 @@ class Trouble(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The one account's credentials."""
+    """The one account's credentials, and what the owner lets them do (told, not enforced)."""
 
     key: str = "key"
     secret: str = "secret"
     passphrase: str = "pass"
+    may_trade: bool = True
+    may_withdraw: bool = False
+    may_transfer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

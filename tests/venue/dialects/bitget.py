@@ -91,7 +91,7 @@ class Bitget(Dialect):
         self._routes: Mapping[tuple[str, str], Handler] = {
             **Market(exchange, names).routes(),
             **Reads(exchange, names, memory).routes(),
-            **Settings(exchange, names, memory).routes(),
+            **Settings(exchange, names, memory, keys).routes(),
             **Trade(exchange, names, memory).routes(),
         }
 

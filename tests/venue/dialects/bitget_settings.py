@@ -7,7 +7,7 @@ from tests.venue.dialects.bitget_memory import USER, Memory, Row
 from tests.venue.dialects.bitget_words import Names, ProblemError, bad, check_product, text
 from tests.venue.exchange import Exchange
 from tests.venue.model import Listing, Product
-from tests.venue.wire import Json
+from tests.venue.wire import Json, Keys
 
 type Asked = Mapping[str, Json]
 
@@ -15,7 +15,8 @@ type Asked = Mapping[str, Json]
 class Settings:
     """What is not an order."""
 
-    def __init__(self, exchange: Exchange, names: Names, memory: Memory) -> None:
+    def __init__(self, exchange: Exchange, names: Names, memory: Memory, keys: Keys) -> None:
+        self._keys = keys
         self._exchange = exchange
         self._names = names
         self._memory = memory
@@ -24,7 +25,7 @@ class Settings:
         """Name the endpoints."""
         reads: Mapping[str, Callable[[Asked], Json]] = {
             "spot/account/assets": self._assets,
-            "spot/account/info": lambda _: {"userId": USER, "authorities": ["trade", "readonly"]},
+            "spot/account/info": lambda _: self._info(),
             "mix/account/accounts": self._accounts,
             "mix/account/account": self._account,
             "mix/position/all-position": self._positions,
@@ -38,6 +39,24 @@ class Settings:
         }
         gets = {("GET", path): handler for path, handler in reads.items()}
         return gets | {("POST", path): handler for path, handler in settings.items()}
+
+    def _info(self) -> Row:
+        """Tell whose key asks and what it may do: codes that end in w read and write."""
+        keys = self._keys
+        granted = ["coow", "cpow", "stow"] if keys.may_trade else ["coor", "cpor", "stor"]
+        granted += ["wtow"] if keys.may_transfer else ["wtor"]
+        granted += ["wwow"] if keys.may_withdraw else []
+        return {
+            "userId": USER,
+            "inviterId": "",
+            "ips": "127.0.0.1",
+            "authorities": granted,
+            "parentId": 1,
+            "traderType": "not_trader",
+            "channelCode": "",
+            "channel": "",
+            "regisTime": "1704067200000",
+        }
 
     def _assets(self, asked: Asked) -> list[Row]:
         balances = self._exchange.balances(Product.SPOT).values()

@@ -5,6 +5,7 @@ from typing import Final
 
 from tests.venue.dialects.gate_asks import Body, spot_ask, spot_trigger_ask
 from tests.venue.dialects.gate_house import House, page
+from tests.venue.dialects.gate_keys import key_rows
 from tests.venue.dialects.gate_routes import FOREVER_MS, Call, Handler, Route
 from tests.venue.dialects.gate_spot_rows import fill_row, order_row, price_order_row
 from tests.venue.dialects.gate_words import USER_ID, GateError, Row, decimal, market_id, text
@@ -259,6 +260,7 @@ def _route(method: str, path: str, purpose: Purpose, handle: Handler, status: in
 
 SPOT_ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/account/detail", "read", _detail),
+    _route("GET", "/account/main_keys", "read", key_rows),
     _route("GET", "/wallet/fee", "read", _fees),
     _route("GET", "/spot/accounts", "read", _accounts),
     _route("POST", "/spot/orders", "order", _place, 201),

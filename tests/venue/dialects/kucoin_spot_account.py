@@ -26,6 +26,7 @@ class SpotAccount:
     def routes(self) -> list[Route]:
         """List the endpoints."""
         spot: list[tuple[str, str, Handler, Purpose]] = [
+            ("GET", "/api/v1/user/api-key", lambda _: self._key(), "read"),
             ("GET", "/api/v1/accounts", self._accounts, "read"),
             ("GET", "/api/v1/trade-fees", self._fees, "read"),
             ("GET", "/api/v1/hf/accounts/opened", self._is_fast, "read"),
@@ -43,6 +44,24 @@ class SpotAccount:
             for host, listed in ((SPOT_HOST, spot), (FUTURES_HOST, futures))
             for method, path, handler, purpose in listed
         ]
+
+    def _key(self) -> Json:
+        """Tell what the key that asks may do."""
+        keys = self._house.keys
+        granted = ["General"]
+        granted += ["Spot", "Margin", "Futures"] if keys.may_trade else []
+        granted += ["InnerTransfer"] if keys.may_transfer else []
+        granted += ["Withdrawal"] if keys.may_withdraw else []
+        return {
+            "remark": "trading",
+            "apiKey": keys.key,
+            "apiVersion": 3,
+            "permission": ",".join(granted),
+            "ipWhitelist": "127.0.0.1",
+            "createdAt": 1704067200000,
+            "uid": 165111215,
+            "isMaster": True,
+        }
 
     def _is_fast(self, _: Call) -> Json:
         return self._house.high_frequency
