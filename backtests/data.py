@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import numpy as np
 from nautilus_trader.model import Bar, BarType, FundingRateUpdate
 
 from backtests.errors import BacktestError
@@ -15,12 +14,12 @@ from morningstar_strategy.core.bars import BarWindow
 from morningstar_strategy.core.features import WARMUP
 from morningstar_strategy.core.scene import Trust
 from morningstar_strategy.core.timeline import Timeline
+from morningstar_strategy.model.forecasts import HISTORY
 from morningstar_strategy.settings.schema import DataSettings
 from morningstar_strategy.supervisor.outside import says_nothing
 
-__all__ = ["MarketData", "day_of", "load_externals", "load_market_data", "nanoseconds", "window"]
+__all__ = ["MarketData", "day_of", "load_externals", "load_market_data", "nanoseconds"]
 
-_HISTORY: Final = WARMUP + 2_064  # also fills a model's window, and that of its drift watch
 _SLACK: Final = 1.5  # holes in the data stretch the history
 
 
@@ -75,7 +74,7 @@ def _load(instrument: Any, data: DataSettings, *, funding: bool) -> MarketData:
     name = str(instrument.id)
     series = store.bar_type(name, data.interval.value)
     start, end = nanoseconds(data.start), nanoseconds(data.end)
-    reach = int(_HISTORY * _SLACK) * data.interval.nanoseconds
+    reach = int(HISTORY * _SLACK) * data.interval.nanoseconds
     loaded = store.load_bars(
         data.catalog, series, start_ns=None if start is None else start - reach, end_ns=end
     )
@@ -98,7 +97,7 @@ def _load(instrument: Any, data: DataSettings, *, funding: bool) -> MarketData:
         instrument=instrument,
         bar_type=BarType.from_str(series),
         bars=bars,
-        history=window(loaded[max(first - _HISTORY, 0) : first]),
+        history=store.window(loaded[max(first - HISTORY, 0) : first]),
         funding=[_settling(rate) for rate in rates],
     )
 
@@ -142,16 +141,4 @@ def _settling(rate: FundingRateUpdate) -> FundingRateUpdate:
         rate.ts_init,
         rate.interval,
         next_funding_ns=rate.ts_event,
-    )
-
-
-def window(bars: Sequence[Bar]) -> BarWindow:
-    """Turn the engine's bars into columns."""
-    return BarWindow(
-        ts_event=np.fromiter((bar.ts_event for bar in bars), np.int64, len(bars)),
-        open=np.fromiter((bar.open.as_double() for bar in bars), np.float64, len(bars)),
-        high=np.fromiter((bar.high.as_double() for bar in bars), np.float64, len(bars)),
-        low=np.fromiter((bar.low.as_double() for bar in bars), np.float64, len(bars)),
-        close=np.fromiter((bar.close.as_double() for bar in bars), np.float64, len(bars)),
-        volume=np.fromiter((bar.volume.as_double() for bar in bars), np.float64, len(bars)),
     )

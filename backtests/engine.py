@@ -30,6 +30,7 @@ from morningstar_strategy.settings.wiring import (
     terms_of,
 )
 from morningstar_strategy.snapshot import Terms
+from morningstar_strategy.strategy import Traded
 
 __all__ = ["Outcome", "add_venue", "run_engine", "simulated_style"]
 
@@ -101,7 +102,7 @@ def _wire(
         terms = tuple(terms_of(d.instrument, d.bar_type, settings.venue) for d in data)
         return terms, make_components(
             settings,
-            terms=terms,
+            traded=Traded.of(terms),
             style=simulated_style(settings.venue),
             journal=journal,
             shadow_journal=shadow_journal,
@@ -169,7 +170,7 @@ def _engine(settings: Settings, terms: tuple[Terms, ...]) -> BacktestEngine:
         logging=LoggerConfig(stdout_level=LogLevel.ERROR),
         run_analysis=False,
         shutdown_on_error=True,
-        risk_engine=engine_risk(settings.risk, terms),
+        risk_engine=engine_risk(settings.risk, tuple(term.bar_type for term in terms)),
     )
     return BacktestEngine(config)
 

@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 from nautilus_trader.model import BarType
 
-from backtests.data import MarketData, window
+from backtests.data import MarketData
 from backtests.progress import RunProgress
+from catalog import store
 from morningstar_strategy.core.bars import BarWindow, joined
 from morningstar_strategy.core.prediction import Forecaster, Predictor
 from morningstar_strategy.model.forecast_cache import ForecastCache, key_of
@@ -54,7 +55,7 @@ class Foresight:
             return StreamForecaster(name, predictor, market.history)
         made = self._made.setdefault(predictor.model, {})
         if bar_type not in made:
-            bars = joined(market.history, window(market.bars))
+            bars = joined(market.history, store.window(market.bars))
             made[bar_type] = self._table(predictor, name, bars)
         return TableForecaster(name, made[bar_type])
 

@@ -12,6 +12,7 @@ from typing import Final
 import backtests
 import catalog
 import morningstar_strategy
+import reports
 from backtests.data import MarketData
 from catalog import externals, store
 from morningstar_strategy.core.records import Value
@@ -22,7 +23,7 @@ from morningstar_strategy.settings.schema import Settings
 __all__ = ["REPORT", "Trials", "code_digest", "count_trials", "make_manifest"]
 
 REPORT: Final = "report.json"
-_PACKAGES: Final = (morningstar_strategy, catalog, backtests)
+_PACKAGES: Final = (morningstar_strategy, catalog, reports, backtests)
 _LIBRARIES: Final = ("nautilus_trader", "numpy", "numba", "pyarrow", "pydantic")
 
 

@@ -93,5 +93,6 @@ class CostModel(FeeModel):
         """Give the cost of one fill in the quote currency."""
         maker = order.liquidity_side == LiquiditySide.MAKER
         rate = (self._maker if maker else self._taking)[instrument.id]
-        cost = fill_quantity.as_decimal() * fill_px.as_decimal() * rate
+        quantity = fill_quantity.as_decimal() * instrument.multiplier.as_decimal()
+        cost = quantity * fill_px.as_decimal() * rate
         return Money.from_decimal(cost, instrument.quote_currency)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from backtests.errors import BacktestError
 from morningstar_strategy.settings.load import SettingsError, dump_settings, load_settings
+from morningstar_strategy.settings.options import add_settings
 
 if TYPE_CHECKING:
     from backtests.session import Finished
@@ -44,7 +45,7 @@ def _print(finished: "Finished", *, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from backtests.table import summary
+    from reports.table import summary
 
     console = Console()
     console.print(
@@ -65,14 +66,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Run one backtest on the catalog and write a run folder with its report.",
         epilog="Exit code 0: the run folder is written. 2: the run is impossible, nothing is left.",
     )
-    parser.add_argument("--config", type=Path, default=_DEFAULT, help=f"settings ({_DEFAULT})")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="A.B=C",
-        help="override one setting, C is YAML; may be given more than once",
-    )
+    add_settings(parser, _DEFAULT)
     parser.add_argument("--json", action="store_true", help="print the report as JSON only")
     parser.add_argument(
         "--show-settings", action="store_true", help="print the resolved settings and stop"

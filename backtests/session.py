@@ -13,13 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from backtests import performance
-from backtests.counsel import counsel_line
 from backtests.data import MarketData, day_of, load_externals, load_market_data, nanoseconds
 from backtests.engine import Outcome, run_engine
 from backtests.errors import BacktestError
 from backtests.manifest import REPORT, count_trials, make_manifest
-from backtests.page import render
 from backtests.progress import RunProgress
 from catalog import store
 from morningstar_strategy.core import counsel
@@ -52,6 +49,9 @@ from morningstar_strategy.settings.supervising import (
 )
 from morningstar_strategy.settings.wiring import calibration_of
 from morningstar_strategy.supervisor.tape import TapeMiss
+from reports import performance
+from reports.counsel import counsel_line
+from reports.page import render
 
 __all__ = ["Finished", "run_backtest"]
 

@@ -17,16 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from backtests import formats
-from backtests.charts import thin
-from backtests.html_tables import MAX_PLANS
-from backtests.html_tables import plans as plans_table
-from backtests.page import render
-from backtests.price_charts import MAX_MARKERS, price_charts
-from backtests.table import summary
 from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.core.curves import Prices
 from morningstar_strategy.core.report import Report
+from reports import formats
+from reports.charts import thin
+from reports.html_tables import MAX_PLANS
+from reports.html_tables import plans as plans_table
+from reports.page import render
+from reports.price_charts import MAX_MARKERS, price_charts
+from reports.table import summary
 from tests.demo import HOUR_NS, START_NS, demo_report
 
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&"

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from backtests.counsel import counsel_figures, counsel_line, counsel_rows
 from morningstar_strategy.core.commands import DoNothing
 from morningstar_strategy.core.counsel import LATE, Tally, build_counsel, to_dict
 from morningstar_strategy.core.records import (
@@ -18,6 +17,7 @@ from morningstar_strategy.core.records import (
     to_line,
 )
 from morningstar_strategy.core.review import Review, Verdict
+from reports.counsel import counsel_figures, counsel_line, counsel_rows
 
 NAME = "BTCUSDT-PERP.BINANCE"
 VETO = Review(verdict=Verdict.VETOED, scale=0.0, reason="<b>bad</b> news")

@@ -9,7 +9,7 @@ import pytest
 from nautilus_trader.model import BarType
 
 import catalog
-from backtests.data import MarketData, window
+from backtests.data import MarketData
 from backtests.manifest import REPORT, Trials, code_digest, count_trials, make_manifest
 from catalog import store
 from catalog.writers import write_funding
@@ -29,7 +29,9 @@ def loaded(root: Path) -> tuple[MarketData, ...]:
     (instrument,) = store.load_instruments(root, [BTC])
     kind = BarType.from_str(FIVE_MINUTES)
     return (
-        MarketData(instrument=instrument, bar_type=kind, bars=bars, history=window([]), funding=[]),
+        MarketData(
+            instrument=instrument, bar_type=kind, bars=bars, history=store.window([]), funding=[]
+        ),
     )
 
 

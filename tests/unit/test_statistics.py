@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from nautilus_trader import analysis
 
-from backtests.performance import PERIODS_PER_YEAR, compute, statistics_of, to_dict
 from morningstar_strategy.core.bars import FloatArray
 from morningstar_strategy.core.curves import DAY_NS
+from reports.performance import PERIODS_PER_YEAR, compute, statistics_of, to_dict
 from tests.demo import START_NS, demo_report
 
 returns_lists = st.lists(st.floats(-0.2, 0.2), min_size=5, max_size=80).map(np.array)

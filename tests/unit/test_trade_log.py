@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from backtests.trade_log import COLUMNS, main
 from morningstar_strategy.core.commands import Direction, TradeSetup
 from morningstar_strategy.core.records import of_plan
 from morningstar_strategy.core.state import Ended, Outcome, Pending, Plan
 from morningstar_strategy.journal import JOURNAL, Journal
+from reports.trade_log import COLUMNS, main
 
 PLAN = Plan(
     order_id="O-1",

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
-from pathlib import Path
 from typing import Final
 
-from backtests import html_tables
-from backtests.charts import Chart, cost_chart, equity_chart, exposure_chart, result_chart
-from backtests.counsel import counsel_figures, counsel_rows
-from backtests.headline import Figure, figures, span, warnings
-from backtests.performance import statistics_of
-from backtests.price_charts import price_charts
 from morningstar_strategy.core.counsel import CounselSummary
-from morningstar_strategy.core.records import Value
 from morningstar_strategy.core.report import Report
-from morningstar_strategy.page import POLICY, scripts
+from reports import html_tables
+from reports.charts import cost_chart, equity_chart, exposure_chart, result_chart
+from reports.counsel import counsel_figures, counsel_rows
+from reports.headline import Figure, figures, span, warnings
+from reports.parts import Charts, document, pair, section
+from reports.performance import statistics_of
+from reports.price_charts import price_charts
 
 __all__ = ["render"]
 
@@ -32,77 +30,48 @@ def render(
 ) -> str:
     """Render a report as HTML; `max_exposure_percent` of equity is drawn as cap where given."""
     loud = synthetic or report.head.synthetic
-    drawn = _Charts()
+    drawn = Charts()
     body = _body(report, drawn, max_exposure_percent)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{'SYNTHETIC · ' if loud else ''}{escape(title)}</title>"
-        f"<style>{_asset('page.css')}</style></head>\n<body>"
+    return document(
+        f"{'SYNTHETIC · ' if loud else ''}{title}",
         f"{_banner() if loud else ''}{_header(report, title, head_lines)}\n<main>"
         f"{_model(model_lines)}{body}{_counsel(counsel)}"
-        "<footer>Past results of a simulation say nothing certain about the future. "
-        "This is no financial advice.</footer></main>\n"
-        f"{scripts(drawn.placed)}</body></html>\n"
+        "<footer>Past results say nothing certain about the future. "
+        "This is no financial advice.</footer></main>",
+        drawn,
     )
 
 
-class _Charts:
-    """Collects the charts in the order in which they are placed on the page."""
-
-    def __init__(self) -> None:
-        self.placed: list[Value] = []
-
-    def place(self, chart: Chart) -> str:
-        """Give the section of a chart, and keep its figure for the script."""
-        heading = f"<section><h2>{escape(chart.title)}</h2>"
-        note = f'<p class="note">{escape(chart.note)}</p>'
-        if not chart.data:
-            return f"{heading}{html_tables.nothing('There is nothing to draw.')}</section>"
-        name = f"chart-{len(self.placed)}"
-        self.placed.append(
-            {"id": name, "height": chart.height, "data": chart.data, "layout": chart.layout}
-        )
-        return (
-            f'{heading}{note}<div class="panel"><div class="chart" id="{name}" role="img" '
-            f'aria-label="{escape(chart.title)}" style="height:{chart.height}px"></div></div>'
-            "</section>"
-        )
-
-
-def _body(report: Report, drawn: _Charts, max_exposure_percent: Decimal | None) -> str:
+def _body(report: Report, drawn: Charts, max_exposure_percent: Decimal | None) -> str:
     currency, summary = report.head.currency, report.summary
     parts = [
         _cards(figures(report, statistics_of(report))),
         drawn.place(equity_chart(report)),
-        _section("Monthly returns", html_tables.monthly(report.months), note=_MONTHLY),
+        section("Monthly returns", html_tables.monthly(report.months), note=_MONTHLY),
         drawn.place(exposure_chart(report, max_exposure_percent)),
         *map(drawn.place, price_charts(report)),
-        _pair(
+        pair(
             drawn.place(cost_chart(report)),
-            _section(
+            section(
                 "Where the result comes from",
                 html_tables.reconciliation(report.costs, currency),
                 note=_reconciled(report),
             ),
         ),
-        _pair(
+        pair(
             drawn.place(result_chart(report)),
-            _section(
+            section(
                 "Long and short", html_tables.groups("Direction", summary.by_direction, currency)
             ),
         ),
-        _section(
-            "By instrument", html_tables.groups("Instrument", summary.by_instrument, currency)
+        section("By instrument", html_tables.groups("Instrument", summary.by_instrument, currency)),
+        section("Outcomes", html_tables.groups("Outcome", summary.by_reason, currency)),
+        section("Denials by rule", html_tables.denials(report), note=_gate(report)),
+        pair(
+            section("Made smaller by rule", html_tables.shrinks(report)),
+            section("Halts and incidents", html_tables.health(report)),
         ),
-        _section("Outcomes", html_tables.groups("Outcome", summary.by_reason, currency)),
-        _section("Denials by rule", html_tables.denials(report), note=_gate(report)),
-        _pair(
-            _section("Made smaller by rule", html_tables.shrinks(report)),
-            _section("Halts and incidents", html_tables.health(report)),
-        ),
-        _section("Plans", html_tables.plans(report.plans, currency), kind="panel wide"),
+        section("Plans", html_tables.plans(report.plans, currency), kind="panel wide"),
     ]
     return "\n".join(parts)
 
@@ -111,15 +80,6 @@ _COUNSEL: Final = "Its costs are not part of the result above."
 _MONTHLY: Final = (
     "Simple returns of calendar months (UTC), costs included; the year compounds them."
 )
-
-
-def _section(title: str, inner: str, *, note: str = "", kind: str = "panel") -> str:
-    said = f'<p class="note">{escape(note)}</p>' if note else ""
-    return f'<section><h2>{escape(title)}</h2>{said}<div class="{kind}">{inner}</div></section>'
-
-
-def _pair(*sections: str) -> str:
-    return f'<div class="pair">{"".join(sections)}</div>'
 
 
 def _reconciled(report: Report) -> str:
@@ -151,13 +111,13 @@ def _model(lines: Sequence[str]) -> str:
     if not lines:
         return ""
     said = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return _section("What the model can and cannot forecast", f'<ul class="said">{said}</ul>')
+    return section("What the model can and cannot forecast", f'<ul class="said">{said}</ul>')
 
 
 def _counsel(counsel: CounselSummary | None) -> str:
     if counsel is None:
         return ""
-    return _section("The supervisor", counsel_figures(counsel), note=_COUNSEL) + _section(
+    return section("The supervisor", counsel_figures(counsel), note=_COUNSEL) + section(
         "What it said", counsel_rows(counsel), kind="panel wide"
     )
 
@@ -170,7 +130,3 @@ def _cards(found: Sequence[Figure]) -> str:
         for figure in found
     )
     return f'<div class="cards">{cards}</div>'
-
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -6,8 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from backtests import formats
-from backtests.charts import (
+from morningstar_strategy.core.plans import PlanRow
+from morningstar_strategy.core.records import Value
+from morningstar_strategy.core.report import FillMark, Prices, Report
+from reports import formats
+from reports.charts import (
     BLUE,
     GREEN,
     GREY,
@@ -21,9 +24,6 @@ from backtests.charts import (
     thin,
     time_axis,
 )
-from morningstar_strategy.core.plans import PlanRow
-from morningstar_strategy.core.records import Value
-from morningstar_strategy.core.report import FillMark, Prices, Report
 
 __all__ = ["MAX_MARKERS", "price_charts"]
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from backtests import formats
-from backtests.performance import PERIODS_PER_YEAR, Statistics
 from morningstar_strategy.core.report import Report
 from morningstar_strategy.core.sharpe import MIN_DAYS, SharpeEvidence
+from reports import formats
+from reports.performance import PERIODS_PER_YEAR, Statistics
 
 __all__ = ["Figure", "figures", "span", "warnings"]
 

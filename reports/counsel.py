@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from backtests import formats
-from backtests.html_tables import Cell, nothing, number, table, words
 from morningstar_strategy.core.counsel import CounselRow, CounselSummary, Tally
+from reports import formats
+from reports.html_tables import Cell, nothing, number, table, words
 
 __all__ = ["MAX_ROWS", "counsel_figures", "counsel_line", "counsel_rows"]
 

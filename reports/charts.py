@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from backtests import formats
 from morningstar_strategy.core.bars import FloatArray, IntArray
 from morningstar_strategy.core.plans import Standing
 from morningstar_strategy.core.records import Value
 from morningstar_strategy.core.report import Report
+from reports import formats
 
 __all__ = [
     "Chart",
@@ -194,8 +194,8 @@ def cost_chart(report: Report) -> Chart:
     limits: Value = [room * min(*paid, 0.0), room * max(*paid, 0.0) or 1.0]
     return Chart(
         title="Costs by kind",
-        note="What was paid; below zero is what was received. Slippage is modelled and charged "
-        "on fills that take liquidity.",
+        note="What was paid; below zero is what was received. Slippage is what a "
+        "simulation charges on fills that take liquidity.",
         height=320,
         data=[
             {

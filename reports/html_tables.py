@@ -6,11 +6,11 @@ from decimal import Decimal
 from html import escape
 from typing import Final
 
-from backtests import formats
 from morningstar_strategy.core.costs import Costs
 from morningstar_strategy.core.curves import Month
 from morningstar_strategy.core.plans import Group, PlanRow
 from morningstar_strategy.core.report import Report
+from reports import formats
 
 __all__ = [
     "MAX_PLANS",

@@ -1,4 +1,4 @@
-"""Export the plans of runs: `python backtests/trade_log.py RUN [--out trade_log.csv]`."""
+"""Export the plans of runs: `python reports/trade_log.py RUN [--out trade_log.csv]`."""
 
 import argparse
 import csv
@@ -69,7 +69,7 @@ def _harmless(text: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Export one run; 2 where it has no journal."""
     parser = argparse.ArgumentParser(
-        prog="python backtests/trade_log.py",
+        prog="python reports/trade_log.py",
         description="Write the plans of a run as CSV, one row each. Nothing reads it back.",
     )
     parser.add_argument("run", type=Path, help="run folder")

@@ -7,10 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from backtests import formats
-from backtests.headline import figures, span, warnings
-from backtests.performance import statistics_of
 from morningstar_strategy.core.report import Report
+from reports import formats
+from reports.headline import figures, span, warnings
+from reports.performance import statistics_of
 
 __all__ = ["summary"]
 
