@@ -1,0 +1,1 @@
+"""Where two runs part first and why, and what each cause is worth."""
