@@ -2,157 +2,41 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from morningstar_strategy.core.bars import BarWindow, FloatArray
-from morningstar_strategy.core.features import NAMES, WARMUP, batch
-from morningstar_strategy.model.learning.labels import LabelConfig, Labels, label
-from morningstar_strategy.model.learning.leaks import (
-    Finding,
+from backtests.leaks.findings import Detector, Finding
+from backtests.leaks.learning import label_horizon
+from backtests.leaks.rows import (
+    Reading,
+    batch_against_stream,
     future_shock,
-    label_horizon,
     look_ahead,
     prefix_invariance,
     responds,
 )
+from morningstar_strategy.core.bars import BarWindow, FloatArray
+from morningstar_strategy.core.features import NAMES, WARMUP, batch
+from morningstar_strategy.model.learning.labels import LabelConfig, Labels, label
+from tests.leaks.features import (
+    CLEAN,
+    COUNT,
+    CUTS,
+    PLANTED,
+    filled_backwards,
+    full_sample_range,
+    momentum,
+    next_return,
+    one_leaking_column_of_forty,
+    returns,
+)
+from tests.leaks.labels import LABEL_LEAKS, honest
 from tests.rows import HOUR_NS, SMALL, sigma_of, walk
 
-DAY_NS: Final = 24 * HOUR_NS
-COUNT: Final = 120
-CUTS: Final = (41, 56, 77, 90)
 seeds = st.integers(0, 2**32 - 1)
-
-
-def returns(bars: BarWindow) -> FloatArray:
-    return np.diff(np.log(bars.close), prepend=np.log(bars.close[0]))
-
-
-def mean_of(values: FloatArray, before: int, after: int) -> FloatArray:
-    """Average each row's neighbours, as far as the series has them."""
-    count = len(values)
-    spans = ((max(t - before, 0), min(t + after + 1, count)) for t in range(count))
-    return np.array([values[a:b].mean() for a, b in spans])
-
-
-# ---- features that know no future
-
-
-def momentum(bars: BarWindow) -> FloatArray:
-    return mean_of(returns(bars), 5, 0)
-
-
-def decayed(bars: BarWindow) -> FloatArray:
-    out, value = np.empty(len(bars)), 0.0
-    for t, r in enumerate(returns(bars)):
-        value += 0.1 * (r - value)
-        out[t] = value
-    return out
-
-
-def day_so_far(bars: BarWindow) -> FloatArray:
-    day, top = bars.ts_event // DAY_NS, bars.high.copy()
-    for t in range(1, len(bars)):
-        if day[t] == day[t - 1]:
-            top[t] = max(top[t], top[t - 1])
-    return bars.close / top
-
-
-# ---- features that do
-
-
-def full_sample_z_score(bars: BarWindow) -> FloatArray:
-    values = returns(bars)
-    return (values - values.mean()) / values.std()
-
-
-def full_sample_range(bars: BarWindow) -> FloatArray:
-    return (bars.close - bars.low.min()) / (bars.high.max() - bars.low.min())
-
-
-def full_sample_bins(bars: BarWindow) -> FloatArray:
-    edges = np.quantile(bars.volume, np.linspace(0.1, 0.9, 9))
-    return np.searchsorted(edges, bars.volume).astype(np.float64)
-
-
-def full_sample_rank(bars: BarWindow) -> FloatArray:
-    return np.argsort(np.argsort(bars.close)) / len(bars)
-
-
-def centred_window(bars: BarWindow) -> FloatArray:
-    return mean_of(returns(bars), 2, 2)
-
-
-def next_return(bars: BarWindow) -> FloatArray:
-    values = np.full(len(bars), np.nan)
-    values[:-1] = returns(bars)[1:]
-    return values
-
-
-def filled_backwards(bars: BarWindow) -> FloatArray:
-    values, at = bars.volume.copy(), np.arange(len(bars))
-    source = np.minimum(at + at % 2, len(bars) - 1)  # every second value is taken from the next
-    filled: FloatArray = values[source]
-    return filled
-
-
-def close_of_the_unfinished_day(bars: BarWindow) -> FloatArray:
-    day = bars.ts_event // DAY_NS
-    last = np.searchsorted(day, day, side="right") - 1
-    final: FloatArray = bars.close[last]
-    return bars.close / final
-
-
-def high_of_the_whole_day(bars: BarWindow) -> FloatArray:
-    day = bars.ts_event // DAY_NS
-    top = {d: bars.high[day == d].max() for d in np.unique(day)}
-    return bars.close / np.array([top[d] for d in day], dtype=np.float64)
-
-
-def decayed_backwards(bars: BarWindow) -> FloatArray:
-    out, value = np.empty(len(bars)), 0.0
-    for t in range(len(bars) - 1, -1, -1):
-        value += 0.1 * (returns(bars)[t] - value)
-        out[t] = value
-    return out
-
-
-def trend_through_everything(bars: BarWindow) -> FloatArray:
-    at = np.arange(len(bars))
-    slope, level = np.polyfit(at, np.log(bars.close), 1)
-    residual: FloatArray = np.log(bars.close) - slope * at - level
-    return residual
-
-
-def volume_share_of_the_total(bars: BarWindow) -> FloatArray:
-    return bars.volume / bars.volume.sum()
-
-
-def one_leaking_column_of_forty(bars: BarWindow) -> FloatArray:
-    table = batch(bars)
-    table[:, 17] = next_return(bars)
-    return table
-
-
-PLANTED: Final = (
-    full_sample_z_score,
-    full_sample_range,
-    full_sample_bins,
-    full_sample_rank,
-    centred_window,
-    next_return,
-    filled_backwards,
-    close_of_the_unfinished_day,
-    high_of_the_whole_day,
-    decayed_backwards,
-    trend_through_everything,
-    volume_share_of_the_total,
-)
-CLEAN: Final = (momentum, decayed, day_so_far)
 
 
 @pytest.mark.parametrize("compute", PLANTED)
@@ -208,13 +92,34 @@ def test_one_bad_column_among_good_ones_is_named() -> None:
     bars = walk(3, WARMUP + 60)
     found = prefix_invariance(one_leaking_column_of_forty, bars, (WARMUP + 40,))
     assert found == Finding(
-        detector="prefix_invariance",
+        detector=Detector.PREFIX_INVARIANCE,
         row=WARMUP + 39,
         columns=("17",),
         message=f"row {WARMUP + 39} changes in column 17 when the bars from {WARMUP + 40} on "
         "are removed",
+        was=f"{next_return(bars)[WARMUP + 39]:.6g}",
+        became="nan",
     )
     assert str(found) == found.message
+
+
+def test_a_row_that_is_used_before_its_bar_closes_is_found() -> None:
+    bars = walk(4, COUNT)
+    early = Reading(used_at=lambda b: b.ts_event - HOUR_NS + 1)
+    found = future_shock(momentum, bars, 60, early)
+    assert found is not None
+    assert found.row == 60
+    assert future_shock(lambda b: np.append(0.0, momentum(b)[:-1]), bars, 60, early) is None
+
+
+def test_a_table_that_differs_by_a_bit_is_found_where_bits_are_promised() -> None:
+    bars = walk(4, COUNT)
+    beside = batch_against_stream(momentum, lambda b: np.nextafter(momentum(b), 1.0), bars)
+    assert beside is not None
+    assert beside.row == 0
+    assert batch_against_stream(momentum, momentum, bars) is None
+    with pytest.raises(ValueError, match=r"stream must give a table of \(120,\), gave \(119,\)"):
+        batch_against_stream(momentum, lambda b: momentum(b)[1:], bars)
 
 
 def test_a_dead_feature_does_not_respond() -> None:
@@ -224,63 +129,6 @@ def test_a_dead_feature_does_not_respond() -> None:
 
 
 # ---- labels
-
-
-def honest(bars: BarWindow) -> Labels:
-    return label(bars, sigma_of(bars), SMALL)
-
-
-def looking_one_bar_too_far(bars: BarWindow) -> Labels:
-    further = replace(SMALL, horizon=SMALL.regime_horizon + 1)
-    scale = np.sqrt(SMALL.horizon / further.horizon)
-    got, longer = honest(bars), label(bars, sigma_of(bars) * scale, further)
-    return replace(got, mfe=np.where(longer.valid, longer.mfe, got.mfe))
-
-
-def touch_one_bar_too_far(bars: BarWindow) -> Labels:
-    wide = replace(SMALL, horizon=SMALL.regime_horizon, barrier_sigmas=3.0)
-    got = label(bars, sigma_of(bars), wide)
-    later = np.roll(got.touch, -1)
-    later[-1] = -1
-    return replace(got, touch=later)
-
-
-def variance_one_bar_too_far(bars: BarWindow) -> Labels:
-    got = honest(bars)
-    return replace(got, rv_long=np.append(got.rv_long[1:], np.nan))
-
-
-def understated_end(bars: BarWindow) -> Labels:
-    got, step = honest(bars), int(bars.ts_event[1] - bars.ts_event[0])
-    return replace(got, t_end=np.where(got.valid, got.t_end - step, got.t_end))
-
-
-def end_of_the_signal_only(bars: BarWindow) -> Labels:
-    got, rows = honest(bars), np.flatnonzero(honest(bars).valid)
-    t_end = got.t_end.copy()
-    t_end[rows] = bars.ts_event[rows + SMALL.horizon]  # forgets that the regime looks further
-    return replace(got, t_end=t_end)
-
-
-def scale_of_the_whole_series(bars: BarWindow) -> Labels:
-    moves = returns(bars)
-    return label(bars, np.full(len(bars), moves.std()), SMALL)
-
-
-def variance_behind_that_includes_the_next_bar(bars: BarWindow) -> Labels:
-    got = honest(bars)
-    return replace(got, rv_past=np.append(got.rv_past[1:], np.nan))
-
-
-LABEL_LEAKS: Final = (
-    looking_one_bar_too_far,
-    touch_one_bar_too_far,
-    variance_one_bar_too_far,
-    understated_end,
-    end_of_the_signal_only,
-    scale_of_the_whole_series,
-    variance_behind_that_includes_the_next_bar,
-)
 
 
 @pytest.mark.parametrize("label_fn", LABEL_LEAKS)

@@ -1,0 +1,1 @@
+"""Leaks planted on purpose, each to be found by its detector: `python -m tests.leaks`."""
