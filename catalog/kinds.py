@@ -11,7 +11,7 @@ from catalog.decimals import FIXED
 from catalog.errors import CatalogError
 
 SECOND_NS: Final = 1_000_000_000
-SIDES: Final = pa.array(["NO_AGGRESSOR", "BUY", "SELL"])
+SIDES: Final = ("NO_AGGRESSOR", "BUY", "SELL")
 TIME: Final = pa.timestamp("ns", tz="UTC")
 _UNITS: Final = {
     "s": ("SECOND", 1),

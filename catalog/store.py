@@ -44,6 +44,7 @@ from catalog.writers import (
     write_quotes,
     write_trades,
 )
+from morningstar_strategy.core.bars import BarWindow
 
 __all__ = [
     "CatalogError",
@@ -67,6 +68,7 @@ __all__ = [
     "mark_synthetic",
     "read_table",
     "synthetic_seed",
+    "window",
     "write_bars",
     "write_funding",
     "write_instruments",
@@ -277,3 +279,15 @@ def _stream(table: pa.Table) -> bytes:
         writer.write_table(table)
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+def window(bars: Sequence[Bar]) -> BarWindow:
+    """Turn the engine's bars into columns."""
+    return BarWindow(
+        ts_event=np.fromiter((bar.ts_event for bar in bars), np.int64, len(bars)),
+        open=np.fromiter((bar.open.as_double() for bar in bars), np.float64, len(bars)),
+        high=np.fromiter((bar.high.as_double() for bar in bars), np.float64, len(bars)),
+        low=np.fromiter((bar.low.as_double() for bar in bars), np.float64, len(bars)),
+        close=np.fromiter((bar.close.as_double() for bar in bars), np.float64, len(bars)),
+        volume=np.fromiter((bar.volume.as_double() for bar in bars), np.float64, len(bars)),
+    )

@@ -1,13 +1,15 @@
 """Reads the engine's fills and fundings: what was filled, and what it cost."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from nautilus_trader.model import Currency, FundingRateUpdate, LiquiditySide, OrderFilled
 
 from morningstar_strategy.core.ledger import Fill, Role
 from morningstar_strategy.core.records import Kind, Record
+from morningstar_strategy.snapshot import Terms
 
-__all__ = ["foreign_fee", "of_fill", "of_funding", "read_fill"]
+__all__ = ["foreign_fee", "of_fill", "of_funding", "part_of", "read_fill"]
 
 
 def foreign_fee(event: OrderFilled, currency: Currency) -> str:
@@ -18,7 +20,9 @@ def foreign_fee(event: OrderFilled, currency: Currency) -> str:
     return f"{commission}"
 
 
-def read_fill(event: OrderFilled, currency: Currency, *, slippage_charged: Decimal) -> Fill:
+def read_fill(
+    event: OrderFilled, currency: Currency, *, terms: Terms, slippage_charged: Decimal
+) -> Fill:
     """Read a fill; `slippage_charged` is the share of notional in a taker's commission.
 
     A simulated venue charges slippage as part of the commission, a real one nothing of it. A fee
@@ -27,7 +31,7 @@ def read_fill(event: OrderFilled, currency: Currency, *, slippage_charged: Decim
     commission = event.commission
     known = commission is not None and commission.currency == currency
     paid = commission.as_decimal() if commission is not None and known else Decimal(0)
-    quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
+    quantity, price = terms.base_of(event.last_qty), event.last_px.as_decimal()
     taker = event.liquidity_side == LiquiditySide.TAKER
     slippage = min(paid, quantity * price * slippage_charged) if taker else Decimal(0)
     return Fill(
@@ -38,6 +42,14 @@ def read_fill(event: OrderFilled, currency: Currency, *, slippage_charged: Decim
         slippage=slippage,
         ts_event=event.ts_event,
     )
+
+
+def part_of(fill: Fill, quantity: Decimal) -> Fill:
+    """Give the part of a fill that is so large, with its share of the costs."""
+    if quantity == fill.quantity:
+        return fill
+    share = quantity / fill.quantity
+    return replace(fill, quantity=quantity, fee=fill.fee * share, slippage=fill.slippage * share)
 
 
 def of_fill(fill: Fill, event: OrderFilled, *, role: Role, plan_id: str) -> Record:
@@ -61,7 +73,10 @@ def of_fill(fill: Fill, event: OrderFilled, *, role: Role, plan_id: str) -> Reco
 
 
 def of_funding(rate: FundingRateUpdate, *, quantity: Decimal, price: Decimal) -> Record:
-    """Record what a position of a signed quantity pays (negative) or receives."""
+    """Record what a position of a signed quantity, in base units, pays (negative) or receives.
+
+    The amount is in the currency of `price`, which counts as the account's.
+    """
     amount = -quantity * price * rate.rate
     return Record(
         ts_event=rate.ts_event,

@@ -1,78 +1,82 @@
-"""The risk memory, kept current and on disk: a latched halt survives a restart."""
+"""The risk memory, kept current and on disk first: a latched halt survives a restart."""
 
-import json
-import os
-from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
-from pathlib import Path
+from dataclasses import replace
+from decimal import Decimal
+from typing import Protocol
 
-from morningstar_strategy.core.limits import RiskLimits, RiskMemory, calm, remember, rest
+from morningstar_strategy.book import StoreError
+from morningstar_strategy.core.limits import RiskLimits, RiskMemory, calm, remember, reset, rest
+from morningstar_strategy.hindrances import Hindrances
 
-__all__ = ["MemoryFile", "MemoryFileError", "RiskWatch"]
+__all__ = ["MemoryStore", "RiskWatch"]
 
-
-class MemoryFileError(ValueError):
-    """The stored risk memory cannot be read; trading must not start on a guess."""
+_SOURCE = "risk memory"
 
 
-class MemoryFile:
-    """Keeps one risk memory in a file, replaced atomically."""
+class MemoryStore(Protocol):
+    """Keeps a risk memory for each venue of a node, "" for its first; each call is on disk."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def load(self, venue: str = "") -> RiskMemory:
+        """Give the kept memory, a fresh one where none is; raise StoreError for a damaged one."""
+        ...
 
-    def load(self) -> RiskMemory:
-        """Read the memory; a missing file is a fresh one, an unreadable one is an error."""
-        try:
-            text = self._path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return RiskMemory()
-        try:
-            fields = json.loads(text, parse_float=str)
-            return RiskMemory(
-                peak_equity=Decimal(fields["peak_equity"]),
-                day=int(fields["day"]),
-                day_equity=Decimal(fields["day_equity"]),
-                halted=str(fields["halted"]),
-                day_halted=str(fields["day_halted"]),
-                cooldowns=tuple((str(name), int(until)) for name, until in fields["cooldowns"]),
-            )
-        except (ValueError, KeyError, TypeError, InvalidOperation) as e:
-            raise MemoryFileError(f"risk memory {self._path} is damaged: {e}") from e
-
-    def save(self, memory: RiskMemory) -> None:
-        """Replace the stored memory; after a crash the old or the new one is there, whole."""
-        fields = asdict(memory) | {
-            "peak_equity": f"{memory.peak_equity:f}",
-            "day_equity": f"{memory.day_equity:f}",
-        }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".partial")
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(fields, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+    def save(self, memory: RiskMemory, venue: str = "") -> None:
+        """Keep the memory; raise StoreError where that fails."""
+        ...
 
 
 class RiskWatch:
-    """Keeps the risk memory current, on disk first where there is a file."""
+    """Keeps the risk memory current, on disk first where there is a store.
 
-    def __init__(self, *, limits: RiskLimits, file: MemoryFile | None = None) -> None:
+    A memory that cannot be kept still holds here, and no new risk is taken until it is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: RiskLimits,
+        store: MemoryStore | None = None,
+        hindrances: Hindrances | None = None,
+        venue: str = "",
+    ) -> None:
         self._limits = limits
-        self._file = file
-        self._take(RiskMemory() if file is None else file.load())
+        self._store = store
+        self._venue = venue
+        self._hindrances = Hindrances() if hindrances is None else hindrances
+        self._owed = False
+        self._take(RiskMemory() if store is None else store.load(venue))
         self._told = ""
+
+    @property
+    def standing(self) -> RiskMemory:
+        """Give the memory as the gate shall see it: what hinders new risk now counts as a halt."""
+        if not self._hindrances or self.memory.halted:
+            return self.memory
+        return replace(self.memory, halted=self._hindrances.reason)
+
+    def halt(self, reason: str) -> None:
+        """Latch a halt; the first reason stays."""
+        if not self.memory.halted:
+            self._keep(replace(self.memory, halted=reason))
+
+    def resume(self, *, operator: str, equity: Decimal) -> None:
+        """Lift every latched halt in the name of a person; drawdown counts from here."""
+        self._keep(reset(self.memory, operator=operator, equity=equity))
 
     def see(self, equity: Decimal, *, now_ns: int) -> None:
         """Take notice of the equity."""
-        if not self._calm.holds(equity, now_ns=now_ns):
+        if self._owed or not self._calm.holds(equity, now_ns=now_ns):
             limits = self._limits
             self._keep(remember(self.memory, equity=equity, now_ns=now_ns, limits=limits))
 
     def rest(self, instrument_id: str, *, until_ns: int, now_ns: int) -> None:
         """Keep an instrument out of new plans until the given time."""
         self._keep(rest(self.memory, instrument_id, until_ns=until_ns, now_ns=now_ns))
+
+    def settle(self) -> None:
+        """Try again to keep what is not on disk yet."""
+        if self._owed:
+            self._keep(self.memory)
 
     def news(self) -> str | None:
         """Give the reason of a halt, or "" for its end, once; None when nothing has changed."""
@@ -83,8 +87,14 @@ class RiskWatch:
         return halted
 
     def _keep(self, memory: RiskMemory) -> None:
-        if self._file is not None and memory != self.memory:
-            self._file.save(memory)
+        if self._store is not None and (self._owed or memory != self.memory):
+            try:
+                self._store.save(memory, self._venue)
+                self._owed = False
+                self._hindrances.note(_SOURCE, "")
+            except StoreError as e:
+                self._owed = True
+                self._hindrances.note(_SOURCE, f"{e}")
         self._take(memory)
 
     def _take(self, memory: RiskMemory) -> None:

@@ -9,6 +9,7 @@ from nautilus_trader.common import Cache, OrderFactory
 from nautilus_trader.model import ClientOrderId, OrderStatus
 from nautilus_trader.trading import Strategy
 
+from morningstar_strategy.book import Book
 from morningstar_strategy.core.bracket import (
     Bracket,
     CancelExit,
@@ -29,14 +30,25 @@ from morningstar_strategy.core.commands import (
     PlanTrade,
 )
 from morningstar_strategy.core.ledger import Ledger, OrderRef, Role
+from morningstar_strategy.core.records import of_plan
 from morningstar_strategy.core.risk import Approved
-from morningstar_strategy.core.state import Plan
+from morningstar_strategy.core.state import Ended, Pending, Plan
 from morningstar_strategy.snapshot import Terms
-from morningstar_strategy.tickets import Order, Tickets, price_of, quantity_of
+from morningstar_strategy.standing import Standing
+from morningstar_strategy.tickets import (
+    WORKING,
+    Order,
+    Tickets,
+    exit_side,
+    is_unheard,
+    price_of,
+    quantity_of,
+    working_stop,
+    working_target,
+)
 
 _MAX_PASSES: Final = 8
 _KEEP_CLOSED_NS: Final = 3_600_000_000_000
-_SETTLED: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 _REFUSED: Final = (OrderStatus.REJECTED, OrderStatus.DENIED)
 
 
@@ -55,7 +67,7 @@ class VenueStyle:
     slippage_charged: Decimal = Decimal(0)
 
 
-class Orders:
+class Orders(Standing):
     """Sends, moves and cancels the orders of plans, and keeps the book of open plans.
 
     A plan is in the book before its orders go out, because an order can be denied while it is
@@ -63,12 +75,17 @@ class Orders:
     """
 
     def __init__(
-        self, *, strategy: Strategy, cache: Cache, factory: OrderFactory, style: VenueStyle
+        self,
+        *,
+        strategy: Strategy,
+        cache: Cache,
+        factory: OrderFactory,
+        style: VenueStyle,
+        book: Book,
     ) -> None:
-        self.book: dict[str, Ledger] = {}
+        self.book = book
         self.style = style
-        self._strategy = strategy
-        self._cache = cache
+        super().__init__(strategy=strategy, cache=cache)
         self._factory = factory
         self._tickets = Tickets(strategy=strategy, factory=factory)
         self._ended: deque[tuple[int, str]] = deque()  # (time, order id), to be dropped
@@ -106,14 +123,18 @@ class Orders:
         entry_ref = OrderRef(order_id=plan.order_id, role=Role.ENTRY, quantity=plan.quantity)
         name = terms.instrument_id.value
         if not self.style.link_stop:
-            self.book[name] = Ledger.open(plan, (entry_ref,))
+            self._begin(name, Ledger.open(plan, (entry_ref,)))
             self._strategy.submit_order(self._tickets.entry(plan, terms, entry_id))
             return
         stop_id = self._factory.generate_client_order_id()
         stop_ref = OrderRef(order_id=stop_id.value, role=Role.STOP, quantity=plan.quantity)
-        self.book[name] = Ledger.open(plan, (entry_ref, stop_ref))
+        self._begin(name, Ledger.open(plan, (entry_ref, stop_ref)))
         pair = self._tickets.linked_pair(plan, terms, entry_id, stop_id)
         self._strategy.submit_order_list(pair)
+
+    def _begin(self, name: str, ledger: Ledger) -> None:
+        plan = ledger.plan
+        self.book.put(name, ledger, of_plan(Pending(plan=plan), ts_event=plan.planned_ns))
 
     # ------------------------------------------------------------ tending
 
@@ -139,9 +160,9 @@ class Orders:
 
     def _tend_once(self, name: str, terms: Terms) -> None:
         ledger = self.book[name]
-        entry = self._order(ledger.entry_ref)
+        entry = self.known(ledger.entry_ref)
         expired = ledger.rest_has_expired(self._strategy.clock.timestamp_ns())
-        if ledger.called_off or ledger.exited > 0 or expired:
+        if entry is not None and (ledger.called_off or ledger.exited > 0 or expired):
             self._cancel(entry)
         if ledger.open_quantity > 0:
             bracket = self._bracket(ledger, terms)
@@ -150,7 +171,7 @@ class Orders:
                 self.restless.discard(name)
             for change in needed:
                 self._apply(change, name, terms)
-        elif entry.is_closed:
+        elif entry is None or entry.is_closed:
             for order in self._alive(ledger):
                 self._cancel(order)
 
@@ -160,11 +181,13 @@ class Orders:
 
     def entry_was_refused(self, ledger: Ledger) -> bool:
         """Say whether the venue or the engine refused the entry."""
-        return self._order(ledger.entry_ref).status in _REFUSED
+        entry = self.known(ledger.entry_ref)
+        return entry is not None and entry.status in _REFUSED
 
-    def forget(self, name: str, *, now_ns: int) -> None:
+    def forget(self, name: str, ended: Ended, *, now_ns: int) -> None:
         """Take an ended plan out of the book; a later `sweep` drops its orders."""
-        self._ended.extend((now_ns, ref.order_id) for ref in self.book.pop(name).orders)
+        ledger = self.book.forget(name, of_plan(ended, ts_event=now_ns))
+        self._ended.extend((now_ns, ref.order_id) for ref in ledger.orders)
         self.restless.discard(name)
 
     def sweep(self, *, now_ns: int) -> None:
@@ -182,15 +205,67 @@ class Orders:
         """Close at market whatever is held of an instrument."""
         self._strategy.close_all_positions(terms.instrument_id, reduce_only=True)
 
-    def _order(self, ref: OrderRef) -> Order:
-        order = self._cache.order(ClientOrderId(ref.order_id))
-        if order is None:
-            raise LookupError(f"order {ref.order_id} is not in the engine's cache")
-        return order
+    def _closing(self, direction: Direction, quantity: Decimal, terms: Terms) -> Order:
+        """Make the order that closes at once, also where nothing was heard of the market yet."""
+        name, cache = terms.instrument_id, self._cache
+        prices = (cache.bar(terms.bar_type), cache.trade(name), cache.quote(name))
+        is_priced = any(price is not None for price in prices)
+        held = [] if is_priced else cache.positions_open(instrument_id=name)
+        if not held:
+            return self._tickets.close(direction, quantity, terms)
+        paid = Decimal(str(held[-1].avg_px_open))
+        return self._tickets.close_near(direction, quantity, paid, terms)
+
+    def close_excess(self, terms: Terms, direction: Direction, quantity: Decimal) -> None:
+        """Close at market what is held beside the plan, of a position in this direction."""
+        order = self._closing(direction, quantity, terms)
+        self.book.stray(order.client_order_id.value, Decimal(0))
+        self._strategy.submit_order(order)
+
+    def closing_beside(self, terms: Terms, direction: Direction) -> Decimal:
+        """Give what orders of no plan are about to close, those left out that nobody answers."""
+        about = [
+            terms.base_of(order.leaves_qty)
+            for order in self.alive(terms)
+            if order.client_order_id.value in self.book.strays
+            and order.side == exit_side(direction)
+            and not self._is_unheard(order)
+        ]
+        return sum(about, Decimal(0))
+
+    def cancel_orphan(self, order: Order) -> None:
+        """Take back an order that belongs to no open plan."""
+        self._cancel(order)
+
+    def cancel_entry(self, ledger: Ledger) -> None:
+        """Take back what has not filled of an entry."""
+        entry = self.known(ledger.entry_ref)
+        if entry is not None:
+            self._cancel(entry)
+
+    def cancel_exits(self, ledger: Ledger) -> None:
+        """Take back what protects a position that is being closed."""
+        for ref in ledger.orders:
+            order = self.known(ref)
+            if order is not None and ref.role in (Role.STOP, Role.TARGET):
+                self._cancel(order)
+
+    def has_stop_beside(self, name: str, order_id: str) -> bool:
+        """Say whether another stop of the plan works, sent when nobody answered for this one."""
+        refs = (ref for ref in self.book[name].orders if ref.role is Role.STOP)
+        orders = (self.known(ref) for ref in refs if ref.order_id != order_id)
+        return any(order is not None and order.status in WORKING for order in orders)
+
+    def _is_unheard(self, order: Order) -> bool:
+        """Say whether the venue may never have got an exit; a simulated one has."""
+        if self.style.shrinks_exits or order.status in WORKING:
+            return False
+        beside = (each for each in self.beside(order) if each.is_reduce_only)
+        return is_unheard(order, beside, now_ns=self._strategy.clock.timestamp_ns())
 
     def _alive(self, ledger: Ledger) -> list[Order]:
-        orders = (self._order(ref) for ref in ledger.orders)
-        return [order for order in orders if not order.is_closed]
+        orders = (self.known(ref) for ref in ledger.orders)
+        return [order for order in orders if order is not None and not order.is_closed]
 
     def _cancel(self, order: Order) -> None:
         if not (order.is_closed or order.is_pending_cancel):
@@ -204,17 +279,17 @@ class Orders:
         strays: list[WorkingExit] = []
         close_working = False
         for ref in ledger.orders:
-            order = None if ref.role is Role.ENTRY else self._order(ref)
+            order = None if ref.role is Role.ENTRY else self.known(ref)
             if order is None or order.is_closed:
                 continue
             match ref.role:
-                case Role.STOP if not order.is_pending_cancel:
-                    stops.append(_working_stop(order))
+                case Role.STOP if not (order.is_pending_cancel or self._is_unheard(order)):
+                    stops.append(working_stop(order, terms))
                 case Role.TARGET if ref.index < len(targets) and targets[ref.index] is None:
-                    targets[ref.index] = _working_target(order, ref)
+                    targets[ref.index] = working_target(order, ref, terms)
                 case Role.TARGET:
-                    strays.append(_working_target(order, ref))
-                case Role.CLOSE:
+                    strays.append(working_target(order, ref, terms))
+                case Role.CLOSE if not self._is_unheard(order):
                     close_working = True
         for stray in strays:
             self._cancel(self._cache.order(ClientOrderId(stray.order_id)))
@@ -240,9 +315,13 @@ class Orders:
             working_targets=tuple(targets),
             closing=bool(ledger.called_off),
             close_working=close_working,
-            entry_done=self._order(ledger.entry_ref).is_closed,
+            entry_done=self._entry_is_done(ledger),
             stop_fixed=ledger.stop_fixed,
         )
+
+    def _entry_is_done(self, ledger: Ledger) -> bool:
+        entry = self.known(ledger.entry_ref)
+        return entry is None or entry.is_closed
 
     def _apply(self, change: Change, name: str, terms: Terms) -> None:
         match change:
@@ -259,7 +338,7 @@ class Orders:
 
     def _move_stop(self, change: MoveStop, terms: Terms) -> None:
         order: Order = self._cache.order(ClientOrderId(change.order_id))
-        total = change.quantity + order.filled_qty.as_decimal()
+        total = change.quantity + terms.base_of(order.filled_qty)
         self._strategy.modify_order(
             order.client_order_id,
             quantity=quantity_of(total, terms),
@@ -275,7 +354,7 @@ class Orders:
         self._send(order, name, Role.TARGET, change.quantity, index=change.index)
 
     def _close(self, change: CloseAtMarket, name: str, terms: Terms) -> None:
-        order = self._tickets.close(self._direction(name), change.quantity, terms)
+        order = self._closing(self._direction(name), change.quantity, terms)
         self._send(order, name, Role.CLOSE, change.quantity)
 
     def _direction(self, name: str) -> Direction:
@@ -288,22 +367,3 @@ class Orders:
         ref = OrderRef(order_id=order_id, role=role, quantity=quantity, index=index)
         self.book[name] = self.book[name].with_order(ref)
         self._strategy.submit_order(order)
-
-
-def _working_stop(order: Order) -> WorkingExit:
-    return WorkingExit(
-        order_id=order.client_order_id.value,
-        price=order.trigger_price.as_decimal(),
-        quantity=order.leaves_qty.as_decimal(),
-        settled=order.status in _SETTLED,
-    )
-
-
-def _working_target(order: Order, ref: OrderRef) -> WorkingExit:
-    """Take the quantity we meant: a simulated venue grows reduce-only orders."""
-    return WorkingExit(
-        order_id=ref.order_id,
-        price=order.price.as_decimal(),
-        quantity=ref.quantity - order.filled_qty.as_decimal(),
-        settled=order.status in _SETTLED,
-    )

@@ -6,7 +6,15 @@ from decimal import Decimal
 from typing import Final
 
 from nautilus_trader.common import Cache
-from nautilus_trader.model import BarType, ClientOrderId, Currency, InstrumentId, Money, Venue
+from nautilus_trader.model import (
+    BarType,
+    ClientOrderId,
+    Currency,
+    InstrumentId,
+    Money,
+    Quantity,
+    Venue,
+)
 from nautilus_trader.portfolio import Portfolio
 
 from morningstar_strategy.core.commands import Direction, DoNothing, TradeCommand
@@ -19,12 +27,18 @@ from morningstar_strategy.core.review import Assessment, Review, Verdict
 from morningstar_strategy.core.risk import Approved, Denied, rule_on
 from morningstar_strategy.core.state import Flat, Holding, Market, Snapshot
 
+# `Any` in this module: the engine's quantities, which its stubs give several types
+
 _CONFIRMED: Final = Review(verdict=Verdict.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How one instrument trades at its venue; fees and slippage are fractions of notional."""
+    """How one instrument trades at its venue; fees and slippage are fractions of notional.
+
+    `lot` and `min_quantity` are in base coins, as all our quantities are: the engine and the venue
+    count in contracts of `contract` base coins each.
+    """
 
     instrument_id: InstrumentId
     bar_type: BarType
@@ -39,6 +53,11 @@ class Terms:
     slippage: Decimal
     can_short: bool
     quote_currency: str
+    contract: Decimal = Decimal(1)
+
+    def base_of(self, quantity: Quantity) -> Decimal:
+        """Give a quantity of the engine in base coins."""
+        return quantity.as_decimal() * self.contract
 
     def market(self, price: Decimal, ts_price: int) -> Market:
         """Give the instrument as it trades at this price."""
@@ -58,7 +77,7 @@ class Terms:
 
 
 class Reader:
-    """Looks at the engine's cache and portfolio; keeps nothing of what it saw."""
+    """Looks at the engine's cache and portfolio; keeps nothing of what it saw but the terms."""
 
     def __init__(
         self, *, cache: Cache, portfolio: Portfolio, venue: Venue, currency: Currency
@@ -67,16 +86,36 @@ class Reader:
         self._portfolio = portfolio
         self._venue = venue
         self._currency = currency
+        self._markets: dict[InstrumentId, Market] = {}  # as each traded at some time
 
     def equity(self) -> Decimal:
-        """Give the account's balance with unrealized results, in account currency."""
-        money: Money | None = self._portfolio.equity(self._venue).get(self._currency)
+        """Give the account's balance with unrealized results, in account currency.
+
+        The portfolio's own equity is some seconds old on a live node: measured.
+        """
+        return self.balance() + self.unrealized()
+
+    def balance(self) -> Decimal:
+        """Give the account's balance without unrealized results, in account currency."""
+        account = self._portfolio.account(self._venue)
+        money = None if account is None else account.balance_total(self._currency)
         return Decimal(0) if money is None else money.as_decimal()
 
     def unrealized(self) -> Decimal:
         """Give the unrealized result of all positions, in account currency."""
         money: Money | None = self._portfolio.unrealized_pnls(self._venue).get(self._currency)
         return Decimal(0) if money is None else money.as_decimal()
+
+    def is_priced(self) -> bool:
+        """Say whether all that is held has a price; after a restart it has none before a trade.
+
+        Until then the equity would be told without the unrealized results.
+        """
+        try:
+            self._portfolio.unrealized_pnls(self._venue)
+        except RuntimeError:  # the engine's word for a price that is missing
+            return False
+        return True
 
     def price(self, terms: Terms) -> tuple[Decimal, int] | None:
         """Give the last bar's close and its time, None before the first bar."""
@@ -90,7 +129,7 @@ class Reader:
 
     def net_quantity(self, terms: Terms) -> Decimal:
         """Give the signed net position in base units."""
-        return self._portfolio.net_position(terms.instrument_id)
+        return self._portfolio.net_position(terms.instrument_id) * terms.contract
 
     def snapshot(
         self,
@@ -100,22 +139,29 @@ class Reader:
         terms: Mapping[str, Terms],
         ledgers: Mapping[str, Ledger],
     ) -> Snapshot | None:
-        """Freeze the account as one instrument's decision sees it; None without a price."""
+        """Freeze the account as one instrument's decision sees it; None without all prices."""
         priced = self.price(terms[instrument_id])
-        if priced is None:
+        if priced is None or not self.is_priced():
             return None
-        ledger = ledgers.get(instrument_id)
+        ledger, known = ledgers.get(instrument_id), {instrument_id: priced}
         return Snapshot(
             ts_event=now_ns,
             equity=self.equity(),
-            market=terms[instrument_id].market(*priced),
+            market=self._market(terms[instrument_id], *priced),
             trade=Flat() if ledger is None else ledger.trade,
             holdings=tuple(
                 holding
                 for name, term in terms.items()
-                if (holding := self._holding(term, ledgers.get(name))) is not None
+                if (holding := self._holding(term, ledgers.get(name), known.get(name))) is not None
             ),
         )
+
+    def _market(self, terms: Terms, price: Decimal, ts_price: int) -> Market:
+        known = self._markets.get(terms.instrument_id)
+        if known is None:
+            known = self._markets[terms.instrument_id] = terms.market(price, ts_price)
+            return known
+        return known.at(price, ts_price)
 
     def exposure(self, terms: Mapping[str, Terms]) -> dict[str, Decimal]:
         """Give the signed notional of every instrument that is held."""
@@ -127,12 +173,14 @@ class Reader:
                 found[name] = quantity * priced[0]
         return found
 
-    def _holding(self, terms: Terms, ledger: Ledger | None) -> Holding | None:
+    def _holding(
+        self, terms: Terms, ledger: Ledger | None, priced: tuple[Decimal, int] | None
+    ) -> Holding | None:
         """Give position and working entry at their worst-case notional."""
         quantity = self.net_quantity(terms)
         if ledger is None and quantity == 0:
             return None
-        priced = self.price(terms)
+        priced = priced or self.price(terms)
         if priced is None:
             return None
         notional = abs(quantity) * priced[0]

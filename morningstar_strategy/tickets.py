@@ -1,5 +1,6 @@
 """Builds the engine's orders for a plan: entry, entry with linked stop, stop, target, close."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from nautilus_trader.model import (
     LimitOrder,
     MarketOrder,
     OrderSide,
+    OrderStatus,
+    OrderType,
     Price,
     Quantity,
     StopMarketOrder,
@@ -19,12 +22,21 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.trading import Strategy
 
+from morningstar_strategy.core.bracket import WorkingExit
 from morningstar_strategy.core.commands import Direction
+from morningstar_strategy.core.ledger import OrderRef
 from morningstar_strategy.core.state import Plan
 from morningstar_strategy.snapshot import Terms
 
 type Order = Any  # the engine's stubs leave orders untyped
 
+SETTLED: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+WORKING: Final = (*SETTLED, OrderStatus.TRIGGERED, OrderStatus.PENDING_UPDATE)
+_STOPS: Final = (OrderType.STOP_MARKET, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP_MARKET)
+_UNANSWERED: Final = (OrderStatus.INITIALIZED, OrderStatus.SUBMITTED)
+_NEAR: Final = Decimal("0.02")  # of a price: venues refuse limits that are far off
+_UNHEARD_NS: Final = 1_000_000_000
+_UNHEARD_AGAIN_NS: Final = 400_000_000  # what loses one order loses several
 INTENDED: Final = "intended="  # tag of a take profit: the quantity it was meant to close
 
 
@@ -95,14 +107,14 @@ class Tickets:
     def target(
         self, direction: Direction, quantity: Decimal, price: Decimal, terms: Terms
     ) -> Order:
-        """Take profit at a limit; the tag keeps the quantity it is meant to close."""
+        """Take profit at a limit; the tag keeps the contracts it is meant to close."""
         return self._factory.limit(
             terms.instrument_id,
             exit_side(direction),
             quantity_of(quantity, terms),
             price_of(price, terms),
             reduce_only=True,
-            tags=[f"{INTENDED}{quantity:f}"],
+            tags=[f"{INTENDED}{quantity / terms.contract:f}"],
         )
 
     def close(self, direction: Direction, quantity: Decimal, terms: Terms) -> Order:
@@ -111,6 +123,23 @@ class Tickets:
             terms.instrument_id,
             exit_side(direction),
             quantity_of(quantity, terms),
+            reduce_only=True,
+        )
+
+    def close_near(
+        self, direction: Direction, quantity: Decimal, price: Decimal, terms: Terms
+    ) -> Order:
+        """Close now, at a limit a little beyond a price that was paid.
+
+        The engine denies a market order on an instrument that it has no price of.
+        """
+        ticks = price * (1 - direction.sign * _NEAR) / terms.tick
+        return self._factory.limit(
+            terms.instrument_id,
+            exit_side(direction),
+            quantity_of(quantity, terms),
+            price_of(ticks.to_integral_value() * terms.tick, terms),
+            time_in_force=TimeInForce.IOC,
             reduce_only=True,
         )
 
@@ -141,8 +170,8 @@ def exit_side(direction: Direction) -> OrderSide:
 
 
 def quantity_of(value: Decimal, terms: Terms) -> Quantity:
-    """Write a quantity at the instrument's precision."""
-    return Quantity.from_str(f"{value:.{terms.size_precision}f}")
+    """Write a quantity in base coins as the venue's contracts, at the instrument's precision."""
+    return Quantity.from_str(f"{value / terms.contract:.{terms.size_precision}f}")
 
 
 def price_of(value: Decimal, terms: Terms) -> Price:
@@ -152,3 +181,50 @@ def price_of(value: Decimal, terms: Terms) -> Price:
 
 def _entry_side(direction: Direction) -> OrderSide:
     return exit_side(direction.opposite)
+
+
+def working_stop(order: Order, terms: Terms) -> WorkingExit:
+    """Read a stop that is not done."""
+    return WorkingExit(
+        order_id=order.client_order_id.value,
+        price=order.trigger_price.as_decimal(),
+        quantity=terms.base_of(order.leaves_qty),
+        settled=order.status in SETTLED,
+    )
+
+
+def working_target(order: Order, ref: OrderRef, terms: Terms) -> WorkingExit:
+    """Take the quantity we meant: a simulated venue grows reduce-only orders."""
+    return WorkingExit(
+        order_id=ref.order_id,
+        price=order.price.as_decimal(),
+        quantity=ref.quantity - terms.base_of(order.filled_qty),
+        settled=order.status in SETTLED,
+    )
+
+
+def is_unheard(order: Order, beside: Iterable[Order], *, now_ns: int) -> bool:
+    """Say whether nobody has answered for an exit for so long that the venue may never have it.
+
+    It only reduces, so that another one beside it does no harm; beside one that was waited for in
+    vain the next is not waited for as long.
+    """
+
+    def is_waited_for(other: Order, least_ns: int) -> bool:
+        return other.status in _UNANSWERED and now_ns - other.ts_init > least_ns
+
+    if not is_waited_for(order, _UNHEARD_AGAIN_NS):
+        return False
+    return any(is_waited_for(each, _UNHEARD_NS) for each in (order, *beside))
+
+
+def stop_cover(orders: Iterable[Order], direction: Direction, terms: Terms) -> Decimal:
+    """Give how much of a trade the working stops among these orders would close."""
+    covers = (
+        terms.base_of(order.leaves_qty)
+        for order in orders
+        if order.side == exit_side(direction)
+        and order.order_type in _STOPS
+        and order.status in WORKING
+    )
+    return sum(covers, Decimal(0))

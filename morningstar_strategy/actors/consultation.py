@@ -65,7 +65,9 @@ class ConsultationActor(Actor):
         known: Known,
         tape: Tape,
         faults: Faults,
+        tag: str = "",
     ) -> None:
+        del tag  # the engine has it from __new__
         self.faults = faults
         self._counsel = counsel
         self._way = way
@@ -106,14 +108,17 @@ class ConsultationActor(Actor):
     def on_plan(self, state: Any) -> None:
         """Let the supervisor know that a plan came into a state, and how it ended."""
         plan = state.plan if isinstance(state, Ended) else plan_of(state)
-        if plan is not None:
-            self._counsel.stir(plan.setup.symbol)
+        if plan is None or plan.setup.symbol not in self._bar_types:
+            return
+        self._counsel.stir(plan.setup.symbol)
         if isinstance(state, Ended):
             self._counsel.learn(state)
 
     @guarded
     def on_prediction(self, prediction: Any) -> None:
         """Have a prediction considered, or say at once that there is nothing to review."""
+        if prediction.instrument_id not in self._bar_types:  # of another strategy of this node
+            return
         self._supersede(prediction.instrument_id)
         scene = self._scene(prediction)
         purpose = None if scene is None else self._counsel.considers(scene)

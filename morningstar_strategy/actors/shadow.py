@@ -22,7 +22,9 @@ class ShadowActor(Actor):
         forecasters: Mapping[BarType, tuple[Forecaster, ...]],
         journal: Journal,
         faults: Faults,
+        tag: str = "",
     ) -> None:
+        del tag  # the engine has it from __new__
         self.faults = faults
         self._forecasters = dict(forecasters)
         self._journal = journal

@@ -6,6 +6,8 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 from morningstar_strategy.core.commands import Direction
 
+_FINEST_LOT = Decimal("1e-6")
+
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """Round a quantity or price down to a multiple of `step`."""
@@ -38,7 +40,9 @@ def split(
     parts: list[Decimal] = []
     left = quantity
     for fraction in fractions[:-1]:
-        part = (quantity * fraction / lot).to_integral_value(ROUND_DOWN) * lot
+        # A third is told to twelve digits, and a third of nine lots is three of them all the same
+        lots = (quantity * fraction / lot).quantize(_FINEST_LOT)
+        part = lots.to_integral_value(ROUND_DOWN) * lot
         part = part if part >= minimum else Decimal(0)
         part = min(part, left)
         left -= part
@@ -179,9 +183,9 @@ def changes(bracket: Bracket) -> tuple[Change, ...]:
 
 
 def _stop_changes(bracket: Bracket) -> tuple[Change, ...]:
+    if bracket.stop_refused:
+        return ()
     if not bracket.stops:
-        if bracket.stop_refused:
-            return ()
         return (PlaceStop(quantity=bracket.open_quantity, price=bracket.stop_price),)
     first, *spare = bracket.stops
     if not first.settled:

@@ -19,19 +19,22 @@ class Role(StrEnum):
     STOP = "stop"
     TARGET = "target"
     CLOSE = "close"
+    STRAY = "stray"  # of no plan: closes what nobody planned, or somebody else's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRef:
     """An order we sent for a plan; `index` says which take profit a target is.
 
-    `quantity` is what we meant it to be: a simulated venue may resize reduce-only orders.
+    `quantity` is what we meant it to be: a simulated venue may resize reduce-only orders. `filled`
+    is what is booked of it, so that a restart knows which fills it has missed.
     """
 
     order_id: str
     role: Role
     quantity: Decimal
     index: int = 0
+    filled: Decimal = _ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,10 @@ class Ledger:
             case Active(stop_loss_price=price):
                 return price
 
+    def is_stopped_at(self, price: Decimal) -> bool:
+        """Say whether a price is at the stop or beyond it."""
+        return self.plan.setup.direction.sign * (price - self.stop_price) <= 0
+
     @property
     def target_prices(self) -> tuple[Decimal, ...]:
         """Give where the take profits belong now."""
@@ -148,13 +155,18 @@ class Ledger:
         """Say whether a take profit was refused so often that it is not sent again."""
         return index < len(self.target_refusals) and self.target_refusals[index] >= MOST_REFUSALS
 
-    def vanished(self, price: Decimal) -> "Ledger":
-        """Book what is open as gone at this price: the venue holds nothing of it any more."""
-        gone = max(self.open_quantity, _ZERO)
+    def vanished(self, price: Decimal, left: Decimal = _ZERO) -> "Ledger":
+        """Book what is open but for `left` as gone at this price: the venue does not hold it."""
+        gone = max(self.open_quantity - left, _ZERO)
+        ledger = self if left > 0 else self.calling_off("position vanished")
+        trade = ledger.trade
+        if isinstance(trade, Active) and left > 0:
+            trade = replace(trade, open_quantity=left)
         return replace(
-            self.calling_off("position vanished"),
+            ledger,
             exited=self.exited + gone,
             exit_value=self.exit_value + gone * price,
+            trade=trade,
             last_exit=None,
         )
 
@@ -180,7 +192,12 @@ class Ledger:
         ref = self.ref(fill.order_id)
         if ref is None:
             raise KeyError(f"{fill.order_id} is not an order of plan {self.plan.order_id}")
-        booked = replace(self, costs=self.costs + fill.fee + fill.slippage)
+        known = replace(ref, filled=ref.filled + fill.quantity)
+        booked = replace(
+            self,
+            costs=self.costs + fill.fee + fill.slippage,
+            orders=tuple(known if each is ref else each for each in self.orders),
+        )
         if ref.role is Role.ENTRY:
             return booked._entered_with(fill)
         return booked._exited_with(fill, ref)

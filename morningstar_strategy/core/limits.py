@@ -8,6 +8,7 @@ from morningstar_strategy.core.commands import is_money
 
 _DAY_NS: Final = 86_400_000_000_000
 _HUNDRED: Final = Decimal(100)
+_MOST_EQUITY: Final = Decimal(10) ** 15  # nobody has more, and a slip of the keyboard may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +137,11 @@ def reset(memory: RiskMemory, *, operator: str, equity: Decimal) -> RiskMemory:
     """Lift every halt in the name of a person, and measure drawdown from here."""
     if not operator.strip():
         raise ValueError("a reset needs the operator's name")
-    if not (equity.is_finite() and equity > 0):
-        raise ValueError(f"a reset needs an equity that is a positive number, was {equity}")
+    if not (equity.is_finite() and 0 < equity < _MOST_EQUITY):
+        raise ValueError(
+            f"a reset needs an equity that is a positive number below {_MOST_EQUITY:.0e}, "
+            f"was {equity:.4g}"
+        )
     return replace(memory, halted="", day_halted="", peak_equity=equity, day_equity=equity)
 
 

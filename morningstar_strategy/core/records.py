@@ -1,7 +1,7 @@
 """The records of a run: one flat, exact JSON object per line of the journal."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -32,6 +32,8 @@ class Kind(StrEnum):
     FORECAST = "forecast"
     EXCHANGE = "exchange"  # a question to a supervisor and what came back
     REVIEW = "review"  # what a supervisor made of it
+    BAR = "bar"  # what was decided on, as it came
+    GUARD = "guard"  # held quantity without a working stop, and for how long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +52,44 @@ _NOT_A_RECORD: Final = (
 )
 
 
-_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
-
-
 class RecordError(ValueError):
     """A line is not a record."""
 
 
+def _compact_writer() -> Callable[[object], str]:
+    """Give a writer of JSON without blanks.
+
+    An encoder's `encode` makes its C part anew for every line, which is half of what a line costs;
+    here that is made once. Without C the encoder does it all.
+    """
+    encoder = json.JSONEncoder(separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    parts = make(
+        None,  # nothing is looked for in itself: a record is no circle
+        encoder.default,
+        json.encoder.encode_basestring_ascii,
+        encoder.indent,
+        encoder.key_separator,
+        encoder.item_separator,
+        encoder.sort_keys,
+        encoder.skipkeys,
+        encoder.allow_nan,
+    )
+    return lambda value: "".join(parts(value, 0))
+
+
+_compact: Final = _compact_writer()
+
+
 def to_line(record: Record) -> str:
     """Write a record as one line of JSON, without the line's end."""
-    head = {"ts_event": record.ts_event, "kind": record.kind.value}
-    named = {"instrument_id": record.instrument_id} if record.instrument_id else {}
-    return _encode({**head, **named, **record.fields})
+    line: dict[str, Value] = {"ts_event": record.ts_event, "kind": record.kind.value}
+    if record.instrument_id:
+        line["instrument_id"] = record.instrument_id
+    line.update(record.fields)
+    return _compact(line)
 
 
 def from_line(line: str) -> Record:
@@ -108,6 +136,34 @@ def of_health(*, ts_event: int, instrument_id: str, state: str, reason: str) -> 
         kind=Kind.HEALTH,
         instrument_id=instrument_id,
         fields={"state": state, "reason": reason},
+    )
+
+
+def of_bar(
+    *, ts_event: int, instrument_id: str, ohlcv: tuple[Decimal, Decimal, Decimal, Decimal, Decimal]
+) -> Record:
+    """Record a closed bar."""
+    names = ("open", "high", "low", "close", "volume")
+    return Record(
+        ts_event=ts_event,
+        kind=Kind.BAR,
+        instrument_id=instrument_id,
+        fields={name: _text(value) for name, value in zip(names, ohlcv, strict=True)},
+    )
+
+
+def of_guard(
+    *, ts_event: int, instrument_id: str, state: str, quantity: Decimal, secs: float
+) -> Record:
+    """Record what is held without a working stop: `state` is unprotected or protected again.
+
+    `secs` is how long it has lasted so far.
+    """
+    return Record(
+        ts_event=ts_event,
+        kind=Kind.GUARD,
+        instrument_id=instrument_id,
+        fields={"state": state, "quantity": _text(quantity), "secs": round(secs, 6)},
     )
 
 

@@ -98,6 +98,22 @@ def account_risk(now: Snapshot, limits: RiskLimits, memory: RiskMemory) -> Accou
     return AccountRisk.SAFE
 
 
+def endangered(now: Snapshot, limits: RiskLimits, memory: RiskMemory) -> str:
+    """Say which limit the account's money has reached now, "" for none; a halt alone is none."""
+    seen = remember(
+        replace(memory, halted="", day_halted=""),
+        equity=now.equity,
+        now_ns=now.ts_event,
+        limits=limits,
+    )
+    if seen.halted or seen.day_halted:
+        return seen.halted or seen.day_halted
+    limit = limits.max_loss_ratio_percent
+    if now.open_loss * _HUNDRED >= now.equity * limit:
+        return f"open positions lose {now.open_loss:.2f}, which reached the limit {limit} %"
+    return ""
+
+
 def _rule_on_plan(plan: PlanTrade, case: Case) -> Ruling:
     shrunk: tuple[str, ...] = ()
     for rule in _GATE:

@@ -1,6 +1,6 @@
 """What we hold and how a trade plan lives, as values that cannot be built wrong."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -158,6 +158,17 @@ class Market:
     slippage: Decimal
     can_short: bool = True
 
+    def at(self, price: Decimal, ts_price: int) -> "Market":
+        """Give the same instrument at another price; all else was checked."""
+        if not (price.is_finite() and price > 0):
+            raise ValueError(f"price of {self.instrument_id} must be positive, was {price}")
+        market = object.__new__(Market)
+        for name in _MARKET_FIELDS:
+            object.__setattr__(market, name, getattr(self, name))
+        object.__setattr__(market, "price", price)
+        object.__setattr__(market, "ts_price", ts_price)
+        return market
+
     def __post_init__(self) -> None:
         for name in ("price", "tick", "lot"):
             value: Decimal = getattr(self, name)
@@ -175,6 +186,9 @@ class Market:
             raise ValueError(
                 f"slippage of {self.instrument_id} must not be negative, was {self.slippage}"
             )
+
+
+_MARKET_FIELDS: Final = tuple(item.name for item in fields(Market))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

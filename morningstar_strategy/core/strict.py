@@ -69,8 +69,10 @@ class Fields:
             raise CommandError(message, Reason.NOT_UNICODE)
         return value
 
-    def flag(self, name: str) -> bool:
-        """Take true or false."""
+    def flag(self, name: str, *, required: bool = True) -> bool:
+        """Take true or false, false where it is absent and not required."""
+        if not required and name not in self._left:
+            return False
         value = self.take(name)
         if not isinstance(value, bool):
             message = f"{name} must be true or false, was {value!r:.80}"

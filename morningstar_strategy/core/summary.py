@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
-from math import log, sqrt
+from math import inf, log, sqrt
 from typing import Final
 
 __all__ = ["SPANS", "MarketSummary", "Summariser"]
@@ -41,14 +41,21 @@ class Summariser:
         self._closes: deque[float] = deque(maxlen=SPANS[-1] + 1)
         self._volumes: deque[float] = deque(maxlen=_SHORT)
         self._moves: deque[float] = deque(maxlen=_SHORT)  # log returns of a bar
+        self._high, self._low = 0.0, inf  # of all that are kept
         self._count = 0
 
     def absorb(self, high: float, low: float, close: float, volume: float) -> None:
         """Take in a closed bar; prices must be positive."""
         if self._closes:
             self._moves.append(log(close / self._closes[-1]))
+        # Looked for anew only where the extreme itself leaves, which is seldom
+        is_full = len(self._highs) == SPANS[-1]
+        highest_leaves = is_full and self._highs[0] == self._high
+        lowest_leaves = is_full and self._lows[0] == self._low
         self._highs.append(high)
         self._lows.append(low)
+        self._high = max(self._highs) if highest_leaves else max(self._high, high)
+        self._low = min(self._lows) if lowest_leaves else min(self._low, low)
         self._closes.append(close)
         self._volumes.append(volume)
         self._count += 1
@@ -58,7 +65,7 @@ class Summariser:
         closes, volumes = self._closes, self._volumes
         if not closes:
             return None
-        close, high, low = closes[-1], max(self._highs), min(self._lows)
+        close, high, low = closes[-1], self._high, self._low
         mean = sum(volumes) / len(volumes)
         return MarketSummary(
             bars=self._count,

@@ -86,6 +86,10 @@ class Timeline:
             for symbol, each in texts.items()
         }
 
+        # Answers are the same from one change to the next, and asked for at every bar between
+        self._changes: list[int] | None = None
+        self._told: dict[str | None, tuple[int, tuple[External, ...]]] = {}
+
     def __len__(self) -> int:
         return len(self._all)
 
@@ -104,6 +108,15 @@ class Timeline:
 
         `symbol` is a base currency such as BTC; None gives what is known of every one.
         """
+        if self._changes is None:
+            self._changes = _changes(self._all)
+        stretch = bisect_right(self._changes, ts)
+        known = self._told.get(symbol)
+        if known is None or known[0] != stretch:
+            known = self._told[symbol] = (stretch, self._found(ts, symbol))
+        return known[1]
+
+    def _found(self, ts: int, symbol: str | None) -> tuple[External, ...]:
         found = self._words(ts, symbol)
         for (_, about), (track, ranks) in self._tracks.items():
             if _concerns(about, symbol) and (place := track.at(ts)) is not None:
@@ -129,6 +142,12 @@ class Timeline:
         if len(named) != 1:
             raise ValueError(f"{source} must name one series of numbers, names {len(named)}")
         return named[0].over(np.asarray(stamps, dtype=np.int64))
+
+
+def _changes(items: Sequence[External]) -> list[int]:
+    """Give every time at which something becomes known or too old to be told."""
+    lives = (0, TEXT_LIFE_NS + 1, NUMBER_LIFE_NS + 1)
+    return sorted({item.ts_known + life for item in items for life in lives})
 
 
 def _concerns(about: str, symbol: str | None) -> bool:

@@ -18,7 +18,16 @@ from morningstar_strategy.model.forecast_table import TOO_EARLY, ForecastTable, 
 from morningstar_strategy.model.predictor import DRIFTED, BundlePredictor
 from morningstar_strategy.model.reading import COLUMNS, abstaining, stand_aside
 
-__all__ = ["ForecastTable", "StreamForecaster", "TableForecaster", "Watching", "tabulate"]
+__all__ = [
+    "HISTORY",
+    "ForecastTable",
+    "StreamForecaster",
+    "TableForecaster",
+    "Watching",
+    "tabulate",
+]
+
+HISTORY: Final = WARMUP + 2_064  # bars that fill a model's window and that of its drift watch
 
 _BLOCK: Final = 4_096  # windows that are forecast at once
 _SPARE: Final = 256  # vectors that fit behind the window before it is moved to the front

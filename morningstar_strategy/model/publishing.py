@@ -33,7 +33,14 @@ from morningstar_strategy.model.learning.recipe import NETWORKS, Recipe
 from morningstar_strategy.model.learning.walkforward import Walk
 from morningstar_strategy.model.manifest import ALT, ALT_MASK
 
-__all__ = ["LIBRARIES", "Span", "publish_walk", "served_words", "spans"]
+__all__ = [
+    "LIBRARIES",
+    "Span",
+    "publish_walk",
+    "served_words",
+    "spans",
+    "training_reference",
+]
 
 _GOLDEN_ROWS: Final = 8
 LIBRARIES: Final = ("lightgbm", "numpy", "onnx", "onnxruntime", "onnxscript", "torch")
@@ -80,7 +87,7 @@ def publish_walk(
     words = served_words(evaluation, recipe)
     evaluation = evaluation.model_copy(update={"plain_words": words})
     graph = graphs.finish(learned.graph, calibration)
-    reference = _reference(walk)
+    reference = training_reference(walk)
     trained, tested = spans(walk)
     draft = Draft(
         model_id=_model_id(recipe, evaluation, trained.end, graph),
@@ -180,7 +187,7 @@ def _model_id(recipe: Recipe, evaluation: Evaluation, trained_to: datetime, grap
     return f"{evaluation.champion}-{recipe.interval}-{trained_to:%Y%m%d}-{content}"
 
 
-def _reference(walk: Walk) -> DriftReference:
+def training_reference(walk: Walk) -> DriftReference:
     """Learn how the features were distributed over every bar of the last training span."""
     panel, last = walk.panel, int(walk.panel.ts_event[walk.train_rows].max())
     return drift.fit([_series(panel, number, last) for number in range(len(panel.instruments))])

@@ -44,7 +44,7 @@ _SHARE_OF_LEARNING: Final = 0.95
 _SHARE_AHEAD: Final = 0.8  # of learning, where networks are fitted ahead of the walk
 _PERCENT: Final = 100.0
 # Parts of learning around a fit: none of them changes what it makes of its rows
-_AROUND: Final = frozenset(("fold_cache", "leaks", "out_of_sample", "recipe"))
+_AROUND: Final = frozenset(("fold_cache", "out_of_sample", "recipe"))
 _NOT_AN_OPTION: Final = "alternatives"  # what a network was given beside the bars
 
 

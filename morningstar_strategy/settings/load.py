@@ -15,6 +15,8 @@ from morningstar_strategy.tree import SettingsError, Tree, read_tree, sentence
 _UNDECISIVE: Final[Mapping[str, bool | Mapping[str, bool]]] = {
     "runs": True,
     "predictor": {"cache": True, "threads": True},
+    "node": True,
+    "monitoring": True,
 }
 
 __all__ = ["SettingsError", "dump_settings", "load_settings", "settings_digest"]
@@ -35,7 +37,7 @@ def dump_settings(settings: Settings) -> str:
 
 
 def settings_digest(settings: Settings) -> str:
-    """Give the SHA-256 of what decides a run: all but where it writes and how fast it is."""
+    """Give the SHA-256 of what decides a run: all but where it writes, how fast, on what node."""
     plain = settings.model_dump(mode="json", exclude=_UNDECISIVE)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 

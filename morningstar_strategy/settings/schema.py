@@ -1,6 +1,6 @@
 """The one schema of settings: YAML becomes these frozen values or one clear sentence."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from morningstar_strategy.core.baseline import BaselineRule
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.policy import DecisionPolicy
-from morningstar_strategy.settings.section import Section
+from morningstar_strategy.settings.monitoring import MonitoringPolicy
+from morningstar_strategy.settings.node import NodeSettings
+from morningstar_strategy.settings.section import Section, as_utc
 from morningstar_strategy.settings.supervision import GRACE_SECS, SupervisorSettings
 from morningstar_strategy.supervisor.feeds import FeedSpec
 
@@ -66,9 +68,7 @@ class DataSettings(Section):
     @field_validator("start", "end")
     @classmethod
     def _utc(cls, value: datetime | None) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else as_utc(value)
 
     @field_validator("instruments", "externals")
     @classmethod
@@ -140,9 +140,10 @@ class PredictorSettings(Section):
 
 
 class JournalSettings(Section):
-    """What the journal keeps: assessments acted on or every one; marks of the equity."""
+    """What the journal keeps: assessments acted on or every one, bars, marks of the equity."""
 
     assessments: Literal["acted", "all"] = "acted"
+    bars: bool = False
     equity_every_secs: int = Field(default=3_600, gt=0)
 
 
@@ -155,7 +156,7 @@ class ReportSettings(Section):
 class Settings(Section):
     """Everything that a person sets."""
 
-    mode: Literal["paper", "backtest", "live"] = "paper"
+    mode: Literal["paper", "backtest", "demo", "live"] = "paper"
     capital: Decimal = Field(default=Decimal(10_000), ge=1, lt=Decimal("1e12"), decimal_places=8)
     currency: str = Field(default="USDT", pattern="^[A-Z0-9]{2,10}$")
     runs: Path = Path("runs")
@@ -167,6 +168,8 @@ class Settings(Section):
     supervisor: SupervisorSettings = Field(default_factory=SupervisorSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
+    node: NodeSettings = Field(default_factory=NodeSettings)
+    monitoring: MonitoringPolicy = Field(default_factory=MonitoringPolicy)
 
     @model_validator(mode="after")
     def _answers_in_time(self) -> "Settings":

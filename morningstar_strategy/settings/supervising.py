@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from morningstar_strategy.actors.consultation import Known, Tape
 from morningstar_strategy.actors.ways import Beside, Counsel, InLine, Way
 from morningstar_strategy.core.scene import External
-from morningstar_strategy.core.timeline import Timeline
 from morningstar_strategy.journal import TAPE
 from morningstar_strategy.settings.schema import SupervisorSettings
 from morningstar_strategy.settings.supervision import GRACE_SECS
@@ -23,6 +23,15 @@ from morningstar_strategy.supervisor.tape import TapeProvider, TapeWriter, read_
 __all__ = ["Supervision", "beside", "in_line", "known_from", "open_supervision"]
 
 _log = logging.getLogger(__name__)
+
+
+class AsOf(Protocol):
+    """Whoever tells what was known outside at a time: a timeline, or feeds that are polled."""
+
+    def as_of(self, ts: int, symbol: str | None = None) -> tuple[External, ...]:
+        """Give what was known at a time, newest first."""
+        ...
+
 
 type Carry = Callable[[Counsel, SupervisorSettings], Way]
 
@@ -58,7 +67,7 @@ def beside(counsel: Counsel, settings: SupervisorSettings) -> Way:
     return Beside(counsel, deadline_secs=deadline_secs, workers=settings.workers)
 
 
-def known_from(timeline: Timeline, quotes: Mapping[str, str]) -> Known:
+def known_from(timeline: AsOf, quotes: Mapping[str, str]) -> Known:
     """Ask a timeline by instrument; `quotes` maps instruments to their quote currencies."""
 
     def known(instrument_id: str, ts: int) -> tuple[External, ...]:

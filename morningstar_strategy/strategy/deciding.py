@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from morningstar_strategy.book import StoreError
 from morningstar_strategy.core.commands import (
     AdjustTrade,
     CancelOrder,
@@ -10,6 +11,7 @@ from morningstar_strategy.core.commands import (
     TradeCommand,
 )
 from morningstar_strategy.core.decision import decide, decide_instead, is_idle, round_trip_cost
+from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import of_assessment, of_command, of_ruling
 from morningstar_strategy.core.review import Assessment
@@ -18,39 +20,47 @@ from morningstar_strategy.core.state import Flat, Pending, Snapshot
 from morningstar_strategy.core.strict import CommandError
 from morningstar_strategy.core.wire import parse_command
 from morningstar_strategy.faults import Faults, guarded
-from morningstar_strategy.memory import MemoryFile
+from morningstar_strategy.hindrances import Hindrances
 from morningstar_strategy.snapshot import Glimpse, Window
-from morningstar_strategy.strategy.keeping import PlanKeeper
+from morningstar_strategy.strategy.answering import Clerk
+from morningstar_strategy.strategy.keeping import Store
 from morningstar_strategy.strategy.mandate import Mandate
 from morningstar_strategy.topics import ASSESSMENT
 
 __all__ = ["MorningstarStrategy"]
 
 
-class MorningstarStrategy(PlanKeeper):
+class MorningstarStrategy(Clerk):
     """Trades plans on several instruments of one account under portfolio-wide risk."""
 
     def __init__(
-        self, *, mandate: Mandate, faults: Faults, memory_file: MemoryFile | None = None
+        self,
+        *,
+        mandate: Mandate,
+        faults: Faults,
+        store: Store | None = None,
+        hindrances: Hindrances | None = None,
     ) -> None:
-        super().__init__(mandate=mandate, faults=faults, memory_file=memory_file)
-        self._costs = {
-            name: round_trip_cost(t.taker_fee, t.slippage) for name, t in self._terms.items()
-        }
+        super().__init__(mandate=mandate, faults=faults, store=store, hindrances=hindrances)
+        self._costs: dict[str, float] = {}
         self._idle_reason: dict[str, str] = {}
 
     @guarded
     def on_start(self) -> None:
         """Take hold of the engine's parts and listen to the assessments."""
         self._take_hold()
+        self._costs = {
+            name: round_trip_cost(t.taker_fee, t.slippage) for name, t in self._terms.items()
+        }
         self._window = Window(
             reader=self._reader,
             terms=self._terms,
             ledgers=self._orders.book,
             decision=self._mandate.decision,
             limits=self._mandate.risk,
-            memory=lambda: self._watch.memory,
+            memory=lambda: self._watch.standing,
         )
+        self._recover()
         self.subscribe_topic(ASSESSMENT, self.on_assessment)
         self._observe(self._clock.timestamp_ns())
 
@@ -72,6 +82,8 @@ class MorningstarStrategy(PlanKeeper):
         After a fault nothing is decided any more, but what is open is still tended.
         """
         name = assessment.prediction.instrument_id
+        if name not in self._terms:  # another strategy of this node trades it
+            return
         now_ns = self._clock.timestamp_ns()
         if now_ns >= self._observe_due_ns:
             self._observe(now_ns)
@@ -108,7 +120,7 @@ class MorningstarStrategy(PlanKeeper):
             self._carry_out(instead, self._rule(instead, now), name, now)
 
     def _rule(self, command: TradeCommand, now: Snapshot) -> Ruling:
-        return rule_on(command, now, self._mandate.risk, self._watch.memory)
+        return rule_on(command, now, self._mandate.risk, self._watch.standing)
 
     def _carry_out(self, command: TradeCommand, ruling: Ruling, name: str, now: Snapshot) -> None:
         """Record a command with its ruling, and execute what was approved."""
@@ -116,7 +128,11 @@ class MorningstarStrategy(PlanKeeper):
         self._record(of_command(command, ts_event=now_ns, instrument_id=name))
         self._record(of_ruling(ruling, ts_event=now_ns, instrument_id=name, equity=now.equity))
         if isinstance(ruling, Approved):
-            self._orders.execute(ruling, self._terms[name], now_ns=now_ns)
+            try:
+                self._orders.execute(ruling, self._terms[name], now_ns=now_ns)
+            except StoreError as e:  # hinders new risk until the store takes plans again
+                self._say(now_ns, name, "plan not begun", f"{e}")
+                return
             opened = self._orders.book.get(name)
             if opened is not None and isinstance(now.trade, Flat):
                 self._tell_plan(Pending(plan=opened.plan), ts_event=now_ns)
@@ -129,20 +145,32 @@ class MorningstarStrategy(PlanKeeper):
         names no instrument of ours, would open a trade after a fault, or comes before the first
         price.
         """
-        command = parse_command(text)
-        name = self._meant(command)
-        now = self._reader.snapshot(
-            name,
-            now_ns=self._clock.timestamp_ns(),
-            terms=self._terms,
-            ledgers=self._orders.book,
-        )
-        if now is None or (self.faults and isinstance(command, PlanTrade)):
-            why = "no price was seen yet" if now is None else f"a fault: {self.faults.errors[0]}"
-            raise CommandError(f"{command.action} cannot be carried out: {why}")
+        command, name, now = self._put(text)
         ruling = self._rule(command, now)
         self._carry_out(command, ruling, name, now)
         return ruling
+
+    def rule_on_command(self, text: str | bytes) -> Ruling:
+        """Ask the gate what it would make of a command; nothing is done or recorded.
+
+        Raises CommandError where `execute_command` does.
+        """
+        command, _, now = self._put(text)
+        return self._rule(command, now)
+
+    def _put(self, text: str | bytes) -> tuple[TradeCommand, str, Snapshot]:
+        command = parse_command(text)
+        name = self._meant(command)
+        now = self.snapshot(name)
+        if now is None or (self.faults and isinstance(command, PlanTrade)):
+            why = "no price was seen yet" if now is None else f"a fault: {self.faults.errors[0]}"
+            raise CommandError(f"{command.action} cannot be carried out: {why}")
+        return command, name, now
+
+    @property
+    def policy(self) -> DecisionPolicy:
+        """Give when and how it trades by itself."""
+        return self._mandate.decision
 
     def _meant(self, command: TradeCommand) -> str:
         """Find the instrument of a command; an unknown order id is the gate's to deny."""

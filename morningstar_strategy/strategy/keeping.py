@@ -2,74 +2,83 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Final, Protocol
 
 from nautilus_trader.model import FundingRateUpdate, OrderFilled
-from nautilus_trader.trading import Strategy, StrategyConfig
 
+from morningstar_strategy.book import Book, PlanStore
 from morningstar_strategy.core.ledger import Ledger, Role
-from morningstar_strategy.core.records import (
-    Kind,
-    Record,
-    Value,
-    of_equity,
-    of_health,
-    of_plan,
-)
+from morningstar_strategy.core.records import of_equity
 from morningstar_strategy.core.risk import AccountRisk, account_risk
-from morningstar_strategy.core.state import Active, Ended, Pending
+from morningstar_strategy.core.state import Active, Snapshot
 from morningstar_strategy.faults import Faults, guarded
-from morningstar_strategy.fills import foreign_fee, of_fill, of_funding, read_fill
-from morningstar_strategy.memory import MemoryFile, RiskWatch
+from morningstar_strategy.fills import of_funding
+from morningstar_strategy.hindrances import Hindrances
+from morningstar_strategy.memory import MemoryStore, RiskWatch
 from morningstar_strategy.orders import Orders
 from morningstar_strategy.snapshot import Reader, Terms
+from morningstar_strategy.strategy.booking import Booker
 from morningstar_strategy.strategy.mandate import Mandate
-from morningstar_strategy.topics import PLAN, RECORD
+from morningstar_strategy.strategy.telling import Event
 
-__all__ = ["PlanKeeper"]
-
-type Event = Any  # the engine has no common type for the events of orders
+__all__ = ["PlanKeeper", "Store"]
 
 _SECOND: Final = 1_000_000_000
 
 
-class PlanKeeper(Strategy):
+class Store(PlanStore, MemoryStore, Protocol):
+    """Keeps what must survive a restart."""
+
+
+class PlanKeeper(Booker):
     """Books what the venue says, keeps what is open protected, lets risk see the equity."""
 
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
-        """Keep our arguments from the engine's constructor."""
-        config = StrategyConfig(order_id_tag="001", log_events=False, log_commands=False)
-        # The stub hides the engine's constructor behind __init__
-        return super().__new__(cls, config)  # type: ignore[call-arg]
-
     def __init__(
-        self, *, mandate: Mandate, faults: Faults, memory_file: MemoryFile | None = None
+        self,
+        *,
+        mandate: Mandate,
+        faults: Faults,
+        store: Store | None = None,
+        hindrances: Hindrances | None = None,
     ) -> None:
         self.faults = faults
+        self.hindrances = Hindrances() if hindrances is None else hindrances
         self._mandate = mandate
-        self._terms: Mapping[str, Terms] = {t.instrument_id.value: t for t in mandate.terms}
+        self._terms: Mapping[str, Terms] = {}
         self._observe_due_ns = 0
         self._mark_due_ns = 0
-        self._watch = RiskWatch(limits=mandate.risk, file=memory_file)
+        self._book = Book(store, self.hindrances)
+        self._watch = RiskWatch(
+            limits=mandate.risk, store=store, hindrances=self.hindrances, venue=mandate.shelf
+        )
         self._level = AccountRisk.SAFE
 
     def _take_hold(self) -> None:
         """Take hold of the engine's parts; it has them from the start on."""
         cache, mandate = self.cache, self._mandate
-        self._clock = self.clock
+        learnt = mandate.traded.learn(cache)
+        self._terms = {each.instrument_id.value: each for each in learnt}
+        self._clock, self._cache = self.clock, cache
         self._reader = Reader(
             cache=cache, portfolio=self.portfolio, venue=mandate.venue, currency=mandate.currency
         )
         self._orders = Orders(
-            strategy=self, cache=cache, factory=self.order_factory, style=mandate.style
+            strategy=self,
+            cache=cache,
+            factory=self.order_factory,
+            style=mandate.style,
+            book=self._book,
         )
-        for terms in mandate.terms:
+        for terms in learnt:
             self.subscribe_funding_rates(terms.instrument_id)
 
     @guarded
     def on_stop(self) -> None:
-        """Take the last mark of the equity; positions keep their stops."""
-        self._mark(self._clock.timestamp_ns(), self._reader.equity())
+        """Let risk see the equity once more and mark it; positions keep their stops."""
+        now_ns = self._clock.timestamp_ns()
+        equity = self._see_equity(now_ns)
+        if equity is not None:
+            self._mark(now_ns, equity)
 
     # ------------------------------------------------------------ equity and halts
 
@@ -81,12 +90,17 @@ class PlanKeeper(Strategy):
         if not (self._orders.book or due):
             return
         equity = self._see_equity(now_ns)
-        if due:
+        if equity is None:
+            self._observe_due_ns = now_ns
+        elif due:
             self._mark_due_ns = now_ns + self._mandate.equity_every_secs * _SECOND
             self._mark(now_ns, equity)
             self._orders.sweep(now_ns=now_ns)
 
-    def _see_equity(self, now_ns: int) -> Decimal:
+    def _see_equity(self, now_ns: int) -> Decimal | None:
+        """Let risk see the equity, None where it is unknown for want of a price."""
+        if not self._reader.is_priced():
+            return None
         equity = self._reader.equity()
         self._watch.see(equity, now_ns=now_ns)
         halted = self._watch.news()
@@ -101,7 +115,7 @@ class PlanKeeper(Strategy):
         told = of_equity(
             ts_event=now_ns,
             equity=equity,
-            balance=equity - self._reader.unrealized(),
+            balance=self._reader.balance(),
             exposure=exposure,
             drawdown=drawdown,
             risk=risk,
@@ -112,12 +126,19 @@ class PlanKeeper(Strategy):
             self._say(now_ns, "", f"risk {risk.value}", f"drawdown {drawdown:.2%} of the peak")
 
     def _account_risk(self, now_ns: int) -> AccountRisk:
+        now = self._any_snapshot(now_ns)
+        if now is None:
+            return AccountRisk.SAFE
+        return account_risk(now, self._mandate.risk, self._watch.memory)
+
+    def _any_snapshot(self, now_ns: int) -> Snapshot | None:
+        """Freeze the account as any instrument sees it, None before the first price."""
         terms, book = self._terms, self._orders.book
         for name in terms:
             now = self._reader.snapshot(name, now_ns=now_ns, terms=terms, ledgers=book)
             if now is not None:
-                return account_risk(now, self._mandate.risk, self._watch.memory)
-        return AccountRisk.SAFE
+                return now
+        return None
 
     # ------------------------------------------------------------ what the venue says
 
@@ -130,15 +151,7 @@ class PlanKeeper(Strategy):
         if ledger is None or ref is None:
             self._refuse_stray_fill(event)
             return
-        mandate = self._mandate
-        charged = mandate.style.slippage_charged
-        fill = read_fill(event, mandate.currency, slippage_charged=charged)
-        if fee := foreign_fee(event, mandate.currency):
-            self._say(event.ts_event, name, "fee not counted", fee)
-        booked = self._orders.book[name] = ledger.filled(fill)
-        self._record(of_fill(fill, event, role=ref.role, plan_id=booked.plan.order_id))
-        if isinstance(ledger.trade, Pending) and isinstance(booked.trade, Active):
-            self._tell_plan(booked.trade, ts_event=event.ts_event)
+        booked = self._book_fill(event, ref, self._terms[name].base_of(event.last_qty))
         if self._can_wait(booked, ref.role):
             self._orders.restless.add(name)
         else:
@@ -154,7 +167,9 @@ class PlanKeeper(Strategy):
         name, order_id = event.instrument_id.value, event.client_order_id.value
         self.log.warning(f"Fill of {order_id} on {name} belongs to no open plan: closing it")
         self._say(event.ts_event, name, "stray fill", order_id)
-        self._orders.flatten(self._terms[name])
+        self._book_stray(event, self._terms[name].base_of(event.last_qty))
+        self._even_out(name)
+        self._tend(name)
 
     @guarded
     def on_order_accepted(self, event: Event) -> None:
@@ -197,7 +212,7 @@ class PlanKeeper(Strategy):
 
     @guarded
     def on_order_rejected(self, event: Event) -> None:
-        """Close at market where the venue refused a stop."""
+        """Close at market where the venue refused the only stop, or one that was passed."""
         self._after_refusal(event, "rejected")
 
     @guarded
@@ -209,6 +224,11 @@ class PlanKeeper(Strategy):
         name = event.instrument_id.value
         role = self._tell_order(event, word, f"{event.reason}")
         if role is Role.STOP:
+            if self._orders.has_stop_beside(
+                name, event.client_order_id.value
+            ) and not self._is_stopped(name):
+                self._orders.restless.add(name)  # the other one covers it until the next bar
+                return
             self._orders.book[name] = self._orders.book[name].refusing_stop()
         if role is Role.TARGET:
             self._count_refusal(name, event)
@@ -219,6 +239,11 @@ class PlanKeeper(Strategy):
             self._notice_if_gone(name, event.ts_event)
         else:
             self._tend(name)
+
+    def _is_stopped(self, name: str) -> bool:
+        """Say whether the last bar closed at the stop or beyond it."""
+        priced = self._reader.price(self._terms[name])
+        return priced is not None and self._orders.book[name].is_stopped_at(priced[0])
 
     def _count_refusal(self, name: str, event: Event) -> None:
         """Give a take profit up that is refused again and again; the stop still covers it."""
@@ -253,14 +278,14 @@ class PlanKeeper(Strategy):
             return
         now_ns = self._clock.timestamp_ns()
         ended = ledger.ended(now_ns=now_ns, entry_rejected=self._orders.entry_was_refused(ledger))
-        self._orders.forget(name, now_ns=now_ns)
+        self._orders.forget(name, ended, now_ns=now_ns)
         self._tell_plan(ended, ts_event=now_ns)
         cooldown_ns = self._mandate.decision.cooldown_secs * _SECOND
         if ledger.last_exit is Role.STOP and cooldown_ns:
             self._watch.rest(name, until_ns=now_ns + cooldown_ns, now_ns=now_ns)
         self._see_equity(now_ns)
         if ledger.open_quantity < 0:
-            self._orders.flatten(self._terms[name])
+            self._even_out(name)
 
     @guarded
     def on_funding_rate(self, funding_rate: FundingRateUpdate) -> None:
@@ -271,31 +296,3 @@ class PlanKeeper(Strategy):
         settles = funding_rate.next_funding_ns == funding_rate.ts_event
         if quantity and priced is not None and settles:
             self._record(of_funding(funding_rate, quantity=quantity, price=priced[0]))
-
-    def _tell_order(self, event: Event, word: str, reason: str) -> Role | None:
-        name = event.instrument_id.value
-        ledger = self._orders.book.get(name)
-        ref = None if ledger is None else ledger.ref(event.client_order_id.value)
-        if ledger is None or ref is None:
-            return None
-        fields: dict[str, Value] = {
-            "event": word,
-            "order_id": ref.order_id,
-            "plan_id": ledger.plan.order_id,
-            "role": ref.role.value,
-        }
-        if reason:
-            fields["reason"] = reason
-        ts_event = event.ts_event
-        self._record(Record(ts_event=ts_event, kind=Kind.ORDER, instrument_id=name, fields=fields))
-        return ref.role
-
-    def _say(self, ts_event: int, name: str, state: str, reason: str) -> None:
-        self._record(of_health(ts_event=ts_event, instrument_id=name, state=state, reason=reason))
-
-    def _tell_plan(self, state: Pending | Active | Ended, *, ts_event: int) -> None:
-        self._record(of_plan(state, ts_event=ts_event))
-        self.publish_message(PLAN, state)
-
-    def _record(self, record: Record) -> None:
-        self.publish_message(RECORD, record)

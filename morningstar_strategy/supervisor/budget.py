@@ -114,7 +114,8 @@ class Budget:
 
 
 def _size(prompt: Prompt) -> int:
-    return _bytes_of_template(prompt.system) + len(prompt.user.encode())
+    user = prompt.user
+    return _bytes_of_template(prompt.system) + (len(user) if user.isascii() else len(user.encode()))
 
 
 @lru_cache(maxsize=16)

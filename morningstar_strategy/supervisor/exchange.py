@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Protocol
 
-from morningstar_strategy.supervisor.writing import escaped, listed
+from morningstar_strategy.supervisor.writing import escape, escaped, listed
 
 __all__ = [
     "Exchange",
@@ -18,6 +19,7 @@ __all__ = [
     "Question",
     "Reply",
     "Turn",
+    "words_written",
 ]
 
 # `Any` in this module: a JSON schema has no better type
@@ -73,10 +75,28 @@ class Question:
         """Hash what was asked, about what, when, with which words and the how-many-th time."""
         prompt = self.prompt
         about = f'"{self.purpose.value}", {escaped(self.instrument_id)}'
-        words = map(escaped, (prompt.template_sha, prompt.system, prompt.user))
-        said = [listed([escaped(turn.reply), escaped(turn.complaint)]) for turn in self.turns]
-        asked = f"[{about}, {self.ts_event}, {self.attempt}]"
-        return sha256(f"[{asked}, {listed(words)}, {listed(said)}]".encode()).hexdigest()
+        said = [listed([escape(turn.reply), escape(turn.complaint)]) for turn in self.turns]
+        found = sha256(f"[[{about}, {self.ts_event}, {self.attempt}], [".encode())
+        found.update(_template_written(prompt.template_sha, prompt.system))
+        found.update(words_written(prompt.user))
+        found.update(f"], {listed(said)}]".encode())
+        return found.hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _template_written(sha: str, system: str) -> bytes:
+    """Write what all questions of a template have in common."""
+    return f"{escape(sha)}, {escape(system)}, ".encode()
+
+
+@lru_cache(maxsize=8)
+def words_written(user: str) -> bytes:
+    """Write what is asked in ASCII, once for the question's key and for the tape.
+
+    A few are kept, for questions that are asked beside each other; more would cost memory that is
+    never looked at again.
+    """
+    return escape(user).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,9 @@ class Listener:
             self.purse.settle(most, cost, ts_event=ts_event)
             return _failed(question, e, cost.money)
         reply = self.budget.believed(reply, most)
-        cost = most.times(reply.charged).plus(self.budget.spent_on(reply))
+        cost = self.budget.spent_on(reply)
+        if reply.charged:
+            cost = cost.plus(most.times(reply.charged))
         self.purse.settle(most, cost, ts_event=ts_event)
         answer = _read(question, reply, scene, left_ms)
         return _answered(question, reply, answer, cost.money), answer

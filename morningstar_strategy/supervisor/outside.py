@@ -12,6 +12,8 @@ _BOXES: Final = map(chr, range(0x2500, 0x2580))  # lines as tables are drawn wit
 _FENCES: Final = str.maketrans(dict.fromkeys(("=", *"꞊⹀゠᐀≡≣〓", *_BOXES), " "))
 _RULE: Final = re.compile(r"(_|[^\w\s.!?])\1\1+")  # a mark thrice and more, as `---`
 _BLANK_LETTERS: Final = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+# What of plain ASCII may be markup, a fence, a rule or a link
+_SUSPECT: Final = re.compile(r"[<>\[\]{}|`\\=]|(_|[^\w\s.!?])\1\1|://|www\.", re.IGNORECASE)
 _LINK: Final = re.compile(r"://|(?<![a-z0-9])www\.", re.IGNORECASE)
 _MOST_MARKS: Final = 3  # accents on one letter, as Hindi or Vietnamese need them
 _NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/+-")
@@ -19,15 +21,17 @@ _LONGEST_NAME: Final = 48
 _GLANCE: Final = 250  # characters: all that is kept of a piece of news is four times that
 
 
-@lru_cache(maxsize=2_048)
 def clean(text: str, *, most: int) -> str:
     """Give at most `most` characters of a text: NFKC, nothing invisible, no markup, no links.
 
     Nothing is left that could pass for the border of a section.
     """
-    text = normalize("NFKC", text[: most * 4])
-    if not (text.isascii() and text.isprintable()):
-        text = _visible(text)
+    text = text[: most * 4]
+    is_plain = text.isascii() and text.isprintable()
+    if is_plain and not _SUSPECT.search(text):  # as nearly all that is said is
+        return " ".join(text.split())[:most].rstrip()
+    if not is_plain:
+        text = _plain(text)
     text = text.translate(_MARKUP)
     if _LINK.search(text):
         text = " ".join(word for word in text.split() if not _LINK.search(word))
@@ -44,6 +48,11 @@ def says_nothing(text: str) -> bool:
 def clean_name(text: str) -> str:
     """Keep of a name only letters, digits and the marks that names of series are made of."""
     return "".join(each for each in text if each in _NAME)[:_LONGEST_NAME]
+
+
+def _plain(text: str) -> str:
+    text = normalize("NFKC", text)
+    return text if text.isascii() and text.isprintable() else _visible(text)
 
 
 def _visible(text: str) -> str:

@@ -1,21 +1,20 @@
 """A scene in words and numbers: one JSON object a line for what is ours, fenced lines for news.
 
 The lines are written by hand, field by field: a prompt is made on every decision, and what is
-general about an encoder would be half of its cost.
+general about an encoder would be half of its cost. What is the same on many decisions is written
+once and kept.
 """
 
 import json
 from decimal import Decimal
 from functools import lru_cache
-from itertools import islice
-from math import isfinite
 from typing import Any, Final
 
-from morningstar_strategy.core.commands import PlanTrade, TradeCommand
+from morningstar_strategy.core.commands import DoNothing, PlanTrade, TradeCommand
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.prediction import Prediction
-from morningstar_strategy.core.scene import External, Lesson, Scene, Trust
-from morningstar_strategy.core.state import Active, Flat, Holding, Market, Pending, Plan, Snapshot
+from morningstar_strategy.core.scene import Lesson, Scene, Trust
+from morningstar_strategy.core.state import Active, Flat, Holding, Pending, Plan, Snapshot
 from morningstar_strategy.core.summary import SPANS, MarketSummary
 from morningstar_strategy.core.wire import wire_fields
 from morningstar_strategy.supervisor.outside import clean, clean_name
@@ -40,6 +39,8 @@ _HUNDRED: Final = Decimal(100)
 _LONGEST_OURS: Final = 200
 _NOBODY: Final = "(none)"
 _EMPTY: Final = '""'  # a text of which nothing is left, as it is written
+_NOTHING_HELD: Final = '"exposure_percent": 0.0, "open_loss": 0.0, "holdings": []'
+_UNSTATED: Final = '"not stated"'
 _READER: Final = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
 
 
@@ -55,7 +56,7 @@ def state_lines(scene: Scene, *, policy: SupervisorPolicy, calibration: str) -> 
         f"account = {_account(now)}\n"
         f"limits = {_limits(scene.limits)}\n"
         f"strategy_would = {_would(scene.would)}\n"
-        f"halted = {quoted(clean(scene.halted, most=_LONGEST_OURS))}\n"
+        f"halted = {_ours(scene.halted)}\n"
         f"lessons = {lessons}\n"
         f"outside_numbers = {_numbers(scene, most=policy.numbers)}"
     )
@@ -73,26 +74,25 @@ def read_state(user: str, *wanted: str) -> dict[str, Any]:
 
 def word_lines(scene: Scene, *, policy: SupervisorPolicy) -> str:
     """Write the newest words from outside down, cleaned and tagged, one JSON object a line."""
-    lines = (
-        _words(each, text, scene.snapshot.ts_event)
+    now_ns, most = scene.snapshot.ts_event, policy.word_chars
+    lines = [
+        f'{{"trust": "text", {_origin(each.source, each.symbol)}, '
+        f'"age_minutes": {minutes(now_ns - each.ts_event)}, "text": {text}}}'
         for each in scene.externals
-        if each.trust is Trust.TEXT and (text := _cleaned(each.text, policy.word_chars)) != _EMPTY
-    )
-    return "\n".join(islice(lines, policy.words)) or _NOBODY
-
-
-def _words(told: External, text: str, now_ns: int) -> str:
-    return (
-        f'{{"trust": "{told.trust.value}", {_origin(told.source, told.symbol)}, '
-        f'"age_minutes": {minutes(now_ns - told.ts_event)}, '
-        f'"text": {text}}}'
-    )
+        if each.trust is Trust.TEXT and (text := _cleaned(each.text, most)) != _EMPTY
+    ]
+    return "\n".join(lines[: policy.words]) or _NOBODY
 
 
 @lru_cache(maxsize=512)
 def _cleaned(text: str, most: int) -> str:
     """Clean a text and write it: what is told of a day is shown on many decisions."""
     return quoted(clean(text, most=most))
+
+
+def _ours(text: str) -> str:
+    """Clean and write words of our own, which are mostly none."""
+    return _cleaned(text, _LONGEST_OURS) if text else _EMPTY
 
 
 @lru_cache(maxsize=512)
@@ -108,16 +108,17 @@ def _instrument(now: Snapshot) -> str:
     market = now.market
     return (
         f'{{"symbol": {quoted(market.instrument_id)}, "time": {time(now.ts_event)}, '
-        f'"price": {exact(market.price)}, {_terms(market)}}}'
+        f'"price": {exact(market.price)}, '
+        f"{_terms(market.tick, market.lot, market.min_notional, market.taker_fee)}, "
+        f'"can_short": {flag(market.can_short)}}}'
     )
 
 
-def _terms(market: Market) -> str:
+@lru_cache(maxsize=256)
+def _terms(tick: Decimal, lot: Decimal, min_notional: Decimal, taker_fee: Decimal) -> str:
     return (
-        f'"tick": {exact(market.tick)}, "lot": {exact(market.lot)}, '
-        f'"min_notional": {exact(market.min_notional)}, '
-        f'"taker_fee_percent": {exact(market.taker_fee * _HUNDRED)}, '
-        f'"can_short": {flag(market.can_short)}'
+        f'"tick": {exact(tick)}, "lot": {exact(lot)}, "min_notional": {exact(min_notional)}, '
+        f'"taker_fee_percent": {exact(taker_fee * _HUNDRED)}'
     )
 
 
@@ -136,19 +137,18 @@ def _market(found: MarketSummary) -> str:
 
 def _prediction(found: Prediction, calibration: str) -> str:
     kind = "odds of the barrier" if found.barrier > 0.0 else "votes of a rule"
-    stated = clean(calibration, most=_LONGEST_OURS) or "not stated"
+    stated = _ours(calibration)
     return (
         f'{{"p_short": {short(found.p_short)}, "p_flat": {short(found.p_flat)}, '
         f'"p_long": {short(found.p_long)}, "kind": "{kind}", '
         f'"barrier_percent": {percent(found.barrier)}, "confidence": {short(found.confidence)}, '
-        f'"calibration": {quoted(stated)}, '
+        f'"calibration": {_UNSTATED if stated == _EMPTY else stated}, '
         f'"volatility_percent_of_a_bar": {percent(found.volatility)}, '
         f'"p_turbulent": {short(found.turbulence)}, "regime": "{found.regime.value}", '
         f'"straightness": {short(found.efficiency)}, '
         f'"stop_distance_percent": {percent(found.stop_distance)}, '
         f'"target_distance_percent": {percent(found.target_distance)}, '
-        f'"model": {quoted(clean(found.model, most=_LONGEST_OURS))}, '
-        f'"abstained": {quoted(clean(found.abstained, most=_LONGEST_OURS))}}}'
+        f'"model": {_ours(found.model)}, "abstained": {_ours(found.abstained)}}}'
     )
 
 
@@ -196,13 +196,18 @@ def _active(active: Active, now: Snapshot) -> str:
 
 def _account(now: Snapshot) -> str:
     equity = now.equity
-    known = equity.is_finite() and equity > 0
-    exposure = rounded(now.exposure / equity * _HUNDRED) if known else "null"
+    if not now.holdings and _is_worth(equity):
+        return f'{{"equity": {rounded(equity)}, {_NOTHING_HELD}}}'
+    exposure = rounded(now.exposure / equity * _HUNDRED) if _is_worth(equity) else "null"
     return (
         f'{{"equity": {rounded(equity) if equity.is_finite() else "null"}, '
         f'"exposure_percent": {exposure}, "open_loss": {rounded(now.open_loss)}, '
         f'"holdings": {listed([_holding(each) for each in now.holdings])}}}'
     )
+
+
+def _is_worth(equity: Decimal) -> bool:
+    return equity.is_finite() and equity > 0
 
 
 def _holding(held: Holding) -> str:
@@ -225,6 +230,8 @@ def _limits(limits: RiskLimits) -> str:
 
 def _would(would: TradeCommand) -> str:
     """Write the command without anybody's words; its numbers are the policy's own."""
+    if isinstance(would, DoNothing):  # as on most decisions
+        return '{"action": "DO_NOTHING"}'
     fields = wire_fields(would)
     fields.pop("reasoning", None)
     if isinstance(would, PlanTrade) and would.trade_setup.entry_price is None:
@@ -251,20 +258,29 @@ def _plain(value: object) -> str:
 
 def _lesson(lesson: Lesson, now: Snapshot) -> str:
     return (
-        f'{{"verdict": "{clean_name(lesson.advice.verdict)}", '
-        f'"direction": "{clean_name(lesson.direction)}", "result": {short(lesson.result)}, '
+        f"{{{_advised(lesson.advice.verdict, lesson.direction)}, "
+        f'"result": {short(lesson.result)}, '
         f'"ended_minutes_ago": {minutes(now.ts_event - lesson.ended_ns)}}}'
     )
 
 
+@lru_cache(maxsize=64)
+def _advised(verdict: str, direction: str) -> str:
+    return f'"verdict": "{clean_name(verdict)}", "direction": "{clean_name(direction)}"'
+
+
 def _numbers(scene: Scene, *, most: int) -> str:
     now_ns = scene.snapshot.ts_event
-    told = [each for each in scene.externals if each.value is not None and isfinite(each.value)]
-    return listed(
-        [
-            f'{{"trust": "{each.trust.value}", {_origin(each.source, each.symbol)}, '
-            f'"value": {short(each.value or 0.0)}, '
-            f'"age_minutes": {minutes(now_ns - each.ts_event)}}}'
-            for each in told[:most]
-        ]
-    )
+    told = [
+        f"{{{_point(each.source, each.symbol, each.value or 0.0)}, "
+        f'"age_minutes": {minutes(now_ns - each.ts_event)}}}'
+        for each in scene.externals
+        if each.value is not None
+    ]
+    return listed(told[:most])
+
+
+@lru_cache(maxsize=512)
+def _point(source: str, symbol: str, value: float) -> str:
+    """Write a number, which stands until its series tells the next."""
+    return f'"trust": "number", {_origin(source, symbol)}, "value": {short(value)}'

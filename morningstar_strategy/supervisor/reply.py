@@ -127,7 +127,8 @@ def _command_for(value: object, scene: Scene) -> TradeCommand:
     except (ValueError, ArithmeticError) as e:
         raise CommandError(f"{e}") from e
     _check_belongs(command, scene)
-    return replace(command, reasoning=clean(command.reasoning, most=_LONGEST_REASON))
+    said = clean(command.reasoning, most=_LONGEST_REASON)
+    return command if said == command.reasoning else replace(command, reasoning=said)
 
 
 def _check_belongs(command: TradeCommand, scene: Scene) -> None:

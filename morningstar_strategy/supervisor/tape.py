@@ -17,16 +17,19 @@ from morningstar_strategy.supervisor.exchange import (
     Question,
     Reply,
     Turn,
+    words_written,
 )
-from morningstar_strategy.supervisor.writing import escaped
+from morningstar_strategy.supervisor.writing import escape, escaped
 
 __all__ = ["TapeError", "TapeMiss", "TapeProvider", "TapeWriter", "read_tape", "verify_tape"]
 
 # `Any` in this module: a line of JSON has no better type before it is read
 
+type _Form = tuple[int, str, str, str]  # id of the schema; name, hash and text of the template
+
 _START: Final = "0" * 64
 _FORMAT: Final = 1
-_MOST_SCHEMAS: Final = 64
+_MOST_FORMS: Final = 64
 
 
 class TapeError(ValueError):
@@ -47,7 +50,7 @@ class TapeWriter:
     def __init__(self, path: Path) -> None:
         self._last = _START
         self._count = self._length = 0
-        self._schemas: dict[int, tuple[dict[str, Any], str]] = {}
+        self._forms: dict[_Form, tuple[dict[str, Any], bytes]] = {}
         if path.exists():
             for mark, _, self._length in _lines(path, torn_end=True):
                 self._last, self._count = mark, self._count + 1
@@ -57,8 +60,16 @@ class TapeWriter:
 
     def append(self, exchange: Exchange) -> str:
         """Write one exchange and give the hash of its line; one that cannot be written is not."""
-        told = _written(exchange, self._schema_text(exchange.question.prompt.schema))
-        body = f'{{"exchange":{told},"format":{_FORMAT},"index":{self._count}}}'.encode()
+        prompt = exchange.question.prompt
+        body = b"".join(
+            (
+                _before_prompt(exchange),
+                self._form(prompt),
+                words_written(prompt.user),
+                _after_words(exchange),
+                b',"format":%d,"index":%d}' % (_FORMAT, self._count),
+            )
+        )
         mark = _mark(self._last, body)
         head = f'{{"prev": "{self._last}", "hash": "{mark}", "body": '.encode()
         self._write(b"%b%b}\n" % (head, body))
@@ -87,13 +98,17 @@ class TapeWriter:
         self._file.truncate(self._length)
         return aside
 
-    def _schema_text(self, schema: dict[str, Any]) -> str:
-        """Write each schema once, the same object as the same text; nobody changes one."""
-        found = self._schemas.get(id(schema))
-        if found is None:  # what is kept here keeps its id
-            if len(self._schemas) == _MOST_SCHEMAS:
-                self._schemas.clear()
-            found = self._schemas[id(schema)] = (schema, _canonical(schema))
+    def _form(self, prompt: Prompt) -> bytes:
+        """Write what stands before the words of a prompt, once for each template and schema.
+
+        The same schema is the same object, since nobody changes one; what is kept keeps its id.
+        """
+        key = (id(prompt.schema), prompt.name, prompt.template_sha, prompt.system)
+        found = self._forms.get(key)
+        if found is None:
+            if len(self._forms) == _MOST_FORMS:
+                self._forms.clear()
+            found = self._forms[key] = (prompt.schema, _form_written(prompt))
         return found[1]
 
     def close(self) -> None:
@@ -205,25 +220,36 @@ _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allo
 
 # ---------------------------------------------------------------- exchanges as fields
 
+# An exchange is written as canonical JSON by hand, in parts: its template and its schema are the
+# same in thousands of lines, and its words were escaped already for the question's key
 
-def _written(exchange: Exchange, schema: str) -> str:
-    """Write an exchange as canonical JSON: by hand, since so the template is not escaped anew."""
+
+def _before_prompt(exchange: Exchange) -> bytes:
     question, failure = exchange.question, exchange.failure
-    prompt = question.prompt
-    turns = ",".join(
-        [f"[{escaped(turn.reply)},{escaped(turn.complaint)}]" for turn in question.turns]
-    )
     return (
-        f'{{"charged":{exchange.charged},"cost":"{exchange.cost:f}","detail":{escaped(exchange.detail)},'
+        f'{{"exchange":{{"charged":{exchange.charged},"cost":"{exchange.cost:f}",'
+        f'"detail":{escape(exchange.detail)},'
         f'"failure":{"null" if failure is None else f'"{failure.value}"'},'
         f'"instrument_id":{escaped(question.instrument_id)},"key":"{question.key}",'
-        f'"latency_ms":{exchange.latency_ms},"prompt":{{"name":{escaped(prompt.name)},'
-        f'"schema":{schema},"system":{escaped(prompt.system)},'
-        f'"template_sha":{escaped(prompt.template_sha)},"user":{escaped(prompt.user)},'
-        f'"version":{prompt.version}}},"purpose":"{question.purpose.value}",'
+        f'"latency_ms":{exchange.latency_ms},"prompt":'
+    ).encode()
+
+
+def _form_written(prompt: Prompt) -> bytes:
+    return (
+        f'{{"name":{escape(prompt.name)},"schema":{_canonical(prompt.schema)},'
+        f'"system":{escape(prompt.system)},"template_sha":{escape(prompt.template_sha)},"user":'
+    ).encode()
+
+
+def _after_words(exchange: Exchange) -> bytes:
+    question = exchange.question
+    turns = [f"[{escape(turn.reply)},{escape(turn.complaint)}]" for turn in question.turns]
+    return (
+        f',"version":{question.prompt.version}}},"purpose":"{question.purpose.value}",'
         f'"reply":{_reply_written(exchange.reply)},"ts_event":{question.ts_event},'
-        f'"turns":[{turns}],"verdict":{escaped(exchange.verdict)}}}'
-    )
+        f'"turns":[{",".join(turns)}],"verdict":{escaped(exchange.verdict)}}}'
+    ).encode()
 
 
 def _reply_written(reply: Reply | None) -> str:
@@ -231,7 +257,7 @@ def _reply_written(reply: Reply | None) -> str:
         return "null"
     return (
         f'{{"latency_ms":{reply.latency_ms},"model":{escaped(reply.model)},'
-        f'"provider":{escaped(reply.provider)},"text":{escaped(reply.text)},'
+        f'"provider":{escaped(reply.provider)},"text":{escape(reply.text)},'
         f'"tokens_in":{reply.tokens_in},"tokens_out":{reply.tokens_out}}}'
     )
 

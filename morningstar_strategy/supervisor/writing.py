@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from json.encoder import encode_basestring, encode_basestring_ascii
 from math import isfinite
 from typing import Final
 
 __all__ = [
+    "escape",
     "escaped",
     "exact",
     "flag",
@@ -24,20 +26,21 @@ __all__ = [
 _MINUTE_NS: Final = 60_000_000_000
 _DAY_MINUTES: Final = 1_440
 _BOUND: Final = 1e12
-_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
-_escape: Final = json.JSONEncoder().encode
+# An encoder writes texts with these too, but passes four calls before it comes to them
+_quote: Final = encode_basestring
+escape: Final = encode_basestring_ascii
 
 
 @lru_cache(maxsize=1_024)
 def quoted(text: str) -> str:
     """Write a text; the same few names and news are written again and again."""
-    return _encode(text)
+    return _quote(text)
 
 
 @lru_cache(maxsize=64)
 def escaped(text: str) -> str:
-    """Write a text in ASCII; a prompt is hashed and recorded, and half of it is a template."""
-    return _escape(text)
+    """Write a text in ASCII that comes again and again, as names do."""
+    return escape(text)
 
 
 def flag(value: bool) -> str:
@@ -50,13 +53,13 @@ def listed(items: Iterable[str]) -> str:
     return f"[{', '.join(items)}]"
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=128)
 def exact(value: Decimal) -> str:
     """Write a price or quantity to the fifteen digits that a float keeps."""
     number = float(value)
     if number.is_integer():
         return f"{int(number)}"
-    return f"{number!r}" if isfinite(number) else _encode(number)
+    return f"{number!r}" if isfinite(number) else json.dumps(number)
 
 
 def rounded(value: Decimal) -> str:
@@ -68,14 +71,17 @@ def rounded(value: Decimal) -> str:
     if size < _BOUND:
         text = f"{number:.2f}"
         return text[:-1] if text.endswith("0") else text
-    return f"{round(number, 2)!r}" if isfinite(number) else _encode(number)
+    return f"{round(number, 2)!r}" if isfinite(number) else json.dumps(number)
 
 
 def short(value: float) -> str:
     """Write six digits of a number, and the bound for what JSON cannot hold."""
     if not -_BOUND <= value <= _BOUND:
         value = -_BOUND if value < 0.0 else _BOUND
-    return _as_float(f"{value:.6g}")
+    text = f"{value:.6g}"
+    if "e" in text:
+        return f"{float(text)!r}"
+    return text if "." in text else f"{text}.0"
 
 
 def percent(fraction: float) -> str:
@@ -83,11 +89,7 @@ def percent(fraction: float) -> str:
     value = fraction * 100.0
     if not -_BOUND <= value <= _BOUND:
         value = -_BOUND if value < 0.0 else _BOUND
-    return _as_float(f"{value:.4g}")
-
-
-def _as_float(text: str) -> str:
-    """Give the digits as the shortest text of a float has them."""
+    text = f"{value:.4g}"
     if "e" in text:
         return f"{float(text)!r}"
     return text if "." in text else f"{text}.0"

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backtests.data import load_externals
+from backtests.leaks.rows import look_ahead, responds
 from catalog.externals import write_externals
 from catalog.kinds import EXTERNALS
 from morningstar_strategy.core.bars import BarWindow, FloatArray
@@ -21,7 +22,6 @@ from morningstar_strategy.core.timeline import Timeline
 from morningstar_strategy.model.bundle import MorningstarModel
 from morningstar_strategy.model.forecast_cache import key_of
 from morningstar_strategy.model.forecasts import ForecastTable, StreamForecaster, tabulate
-from morningstar_strategy.model.learning.leaks import look_ahead, responds
 from morningstar_strategy.model.manifest import ALT
 from morningstar_strategy.model.outside import Recorded
 from morningstar_strategy.model.predictor import BundlePredictor

@@ -1,5 +1,6 @@
 """Laws of the records: what is written is read back; what is not a record is refused, only so."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -51,6 +52,13 @@ def test_every_record_survives_its_line(record: Record) -> None:
     line = to_line(record)
     assert "\n" not in line
     assert from_line(line) == record
+
+
+@given(RECORDS)
+def test_a_line_is_what_any_encoder_of_json_writes(record: Record) -> None:
+    named = {"instrument_id": record.instrument_id} if record.instrument_id else {}
+    whole = {"ts_event": record.ts_event, "kind": record.kind.value, **named, **record.fields}
+    assert to_line(record) == json.dumps(whole, separators=(",", ":"))
 
 
 @given(RECORDS, st.integers(0, 400))

@@ -122,6 +122,17 @@ def test_a_market_has_costs_and_minima_that_make_sense(
         replace(market, **changed)
 
 
+@given(markets(), st.decimals(-5, 10**6, places=4), st.integers(0, 2**62))
+def test_a_market_at_another_price_is_the_same_market_or_refused(
+    known: Market, price: Decimal, ts: int
+) -> None:
+    if price <= 0:
+        with pytest.raises(ValueError, match=r"price of .* must be positive"):
+            known.at(price, ts)
+        return
+    assert known.at(price, ts) == replace(known, price=price, ts_price=ts)
+
+
 @given(st.lists(st.tuples(DIRECTIONS, _POSITIVE, numbers(-(10**6), 10**6, 2))), markets())
 def test_exposure_and_open_loss_are_sums_that_no_gain_makes_smaller(
     parts: list[tuple[Any, Decimal, Decimal]], market: Market

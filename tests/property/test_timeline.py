@@ -108,3 +108,16 @@ def test_a_column_is_what_was_known_at_each_of_its_times(
         found = timeline.as_of(ts)
         assert is_known == bool(found)
         assert value == (found[0].value if found else 0.0)
+
+
+@given(
+    MANY,
+    st.lists(st.tuples(STAMPS, st.integers(-1, 1), ABOUT), min_size=1, max_size=20),
+)
+def test_what_was_asked_before_changes_no_answer(
+    told: list[External], asked: list[tuple[int, int, str | None]]
+) -> None:
+    asked_often = Timeline(told)
+    for stamp, beside, symbol in asked:  # a nanosecond before, at and after what may change it
+        ts = stamp + beside
+        assert asked_often.as_of(ts, symbol) == Timeline(told).as_of(ts, symbol)

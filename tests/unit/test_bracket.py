@@ -243,3 +243,6 @@ def test_a_refused_stop_closes_the_position_and_is_not_put_again() -> None:
     assert refused == (CloseAtMarket(quantity=Decimal(10), reason="stop refused"),)
     both = wanted(stop_refused=True, closing=True, stops=(), working_targets=(None, None))
     assert both == (CloseAtMarket(quantity=Decimal(10), reason="stop refused"),)
+    beside = wanted(stop_refused=True, stop_fixed=True, stops=(stop("S-0", 10, 90),))
+    assert beside[-1] == CloseAtMarket(quantity=Decimal(10), reason="stop refused")
+    assert not any(isinstance(each, PlaceStop | MoveStop) for each in beside)

@@ -124,6 +124,12 @@ def test_how_an_entry_that_never_filled_ends(
     assert ended.entry_price is None
 
 
+def test_a_price_at_the_stop_or_beyond_it_has_stopped_the_plan() -> None:
+    ledger = opened().filled(fill("E", "10", "100"))
+    at = ledger.stop_price
+    assert [ledger.is_stopped_at(at + each) for each in (-1, 0, 1)] == [True, True, False]
+
+
 def test_a_refused_stop_means_closing_and_the_first_reason_stays() -> None:
     ledger = opened().filled(fill("E", "10", "100")).refusing_stop()
     assert ledger.stop_refused

@@ -191,15 +191,19 @@ def test_a_reset_lifts_halts_and_measures_anew_but_keeps_the_rests() -> None:
     )
 
 
+POSITIVE = "a reset needs an equity that is a positive number below 1e+15"
+
+
 @pytest.mark.parametrize(
     ("operator", "equity", "message"),
     [
+        ("Ada", "1e400", f"{POSITIVE}, was 1e+400"),
         ("", "1", "a reset needs the operator's name"),
         (" \t", "1", "a reset needs the operator's name"),
-        ("Ada", "0", "a reset needs an equity that is a positive number, was 0"),
-        ("Ada", "-1", "a reset needs an equity that is a positive number, was -1"),
-        ("Ada", "NaN", "a reset needs an equity that is a positive number, was NaN"),
-        ("Ada", "Infinity", "a reset needs an equity that is a positive number, was Infinity"),
+        ("Ada", "0", f"{POSITIVE}, was 0"),
+        ("Ada", "-1", f"{POSITIVE}, was -1"),
+        ("Ada", "NaN", f"{POSITIVE}, was NaN"),
+        ("Ada", "Infinity", f"{POSITIVE}, was Infinity"),
     ],
 )
 def test_a_reset_says_what_it_needs(operator: str, equity: str, message: str) -> None:

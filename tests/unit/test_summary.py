@@ -49,6 +49,18 @@ def test_the_numbers_are_those_of_the_last_bars(count: int) -> None:
     assert told.range_place == pytest.approx((closes[-1] - told.low) / (told.high - told.low))
 
 
+def test_the_range_is_that_of_the_last_bars_at_every_bar_and_with_equal_extremes() -> None:
+    wicks = np.random.default_rng(3).integers(0, 4, (400, 2)).astype(float)
+    bars = np.column_stack((110.0 + wicks[:, 0], 90.0 - wicks[:, 1], np.full((400, 2), 100.0)))
+    bars[50, 0], bars[60, 1] = 200.0, 10.0  # extremes that leave after ninety-six bars
+    summariser = Summariser()
+    for count, (high, low, close, volume) in enumerate(bars.tolist(), start=1):
+        summariser.absorb(high, low, close, volume)
+        told, last = summariser.summary(), bars[max(0, count - 96) : count]
+        assert told is not None
+        assert (told.high, told.low) == (last[:, 0].max(), last[:, 1].min())
+
+
 def test_prices_that_stand_still_and_bars_without_volume_are_summed_up_too() -> None:
     told = summed(np.array([[5.0, 5.0, 5.0, 0.0]] * 3)).summary()
     assert told is not None

@@ -1,6 +1,7 @@
 """Examples of tapes: what is written is read, a change is found, a replay says the same."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -175,3 +176,22 @@ def test_a_line_with_a_sound_hash_but_no_exchange_is_found(tmp_path: Path) -> No
 def test_the_key_of_a_question_holds_all_that_was_asked(tmp_path: Path) -> None:
     keys = {each.question.key for each in recorded(tmp_path / "tape.jsonl")}
     assert len(keys) == 5
+
+
+def test_what_prompts_have_in_common_is_never_taken_for_another_template(tmp_path: Path) -> None:
+    first, *_ = recorded(tmp_path / "first.jsonl")
+    prompt = first.question.prompt
+    others = (
+        replace(prompt, system=f"{prompt.system} Be brief."),
+        replace(prompt, template_sha="0" * 64),
+        replace(prompt, name="other"),
+        replace(prompt, version=prompt.version + 1),
+        replace(prompt, schema={**prompt.schema, "title": "an opinion"}),
+    )
+    asked = [
+        replace(first, question=replace(first.question, prompt=each)) for each in (prompt, *others)
+    ]
+    with TapeWriter(tmp_path / "tape.jsonl") as tape:
+        for exchange in asked:
+            tape.append(exchange)
+    assert list(read_tape(tmp_path / "tape.jsonl")) == asked

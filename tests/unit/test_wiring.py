@@ -26,7 +26,7 @@ from morningstar_strategy.settings.wiring import (
     make_predictor,
     terms_of,
 )
-from morningstar_strategy.strategy import Mandate
+from morningstar_strategy.strategy import Mandate, Traded
 from tests.harness.market import bar_type, perpetual
 from tests.models import tiny_bundle
 
@@ -71,7 +71,7 @@ def test_a_fee_that_nobody_tells_is_refused(name: str) -> None:
 def test_components_are_three_actors_and_a_strategy_with_one_box_of_faults(tmp_path: Path) -> None:
     terms = (terms_of(perpetual(), bar_type(), COSTS),)
     with Journal(tmp_path / "journal.jsonl") as journal:
-        made = make_components(Settings(), terms=terms, style=STYLE, journal=journal)
+        made = make_components(Settings(), traded=Traded.of(terms), style=STYLE, journal=journal)
     kinds = [type(actor) for actor in made.actors]
     assert kinds == [JournalActor, SupervisionActor, PredictionActor]
     assert all(actor.faults is made.faults for actor in (*made.actors, made.strategy))
@@ -100,7 +100,7 @@ def test_a_supervisor_is_consulted_and_alone_says_whether_it_may_propose(
         ) as supervision,
     ):
         made = make_components(
-            settings, terms=terms, style=STYLE, journal=journal, supervision=supervision
+            settings, traded=Traded.of(terms), style=STYLE, journal=journal, supervision=supervision
         )
     kinds = [type(actor) for actor in made.actors]
     assert kinds == [JournalActor, ConsultationActor, PredictionActor]
@@ -109,7 +109,7 @@ def test_a_supervisor_is_consulted_and_alone_says_whether_it_may_propose(
 
 def mandate(*bases: str, every: int = 60) -> Mandate:
     return Mandate(
-        terms=tuple(terms_of(perpetual(base), bar_type(base), COSTS) for base in bases),
+        traded=Traded.of(tuple(terms_of(perpetual(base), bar_type(base), COSTS) for base in bases)),
         currency=Currency.from_str("USDT"),
         decision=DecisionPolicy(),
         risk=RiskLimits(),
@@ -164,7 +164,7 @@ def _wired(settings: Settings, folder: Path, *, armed_ns: int | None = None) -> 
     terms = (terms_of(perpetual(), bar_type(), COSTS),)
     with Journal(folder / "journal.jsonl") as journal:
         return make_components(
-            settings, terms=terms, style=STYLE, journal=journal, armed_ns=armed_ns
+            settings, traded=Traded.of(terms), style=STYLE, journal=journal, armed_ns=armed_ns
         )
 
 
