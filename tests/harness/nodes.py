@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nautilus_trader.common import Environment, LoggerConfig
-from nautilus_trader.live import (
-    LiveExecutionEngineConfig,
-    LiveNode,
-    LiveNodeBuilder,
-    LiveRiskEngineConfig,
-)
+from nautilus_trader.live import LiveNode, LiveNodeBuilder, LiveRiskEngineConfig
 from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId, TraderId
 from nautilus_trader.trading import Strategy, StrategyConfig
 
+from ccxt_nt.factories import execution_engine_config
 from ccxt_nt.names import clients_for
 
 PATIENCE_SECS = 15.0
@@ -166,7 +162,7 @@ class Setup:
     beside: Sequence[Mapping[str, Any]] = ()  # products and options of further clients
     data_only: bool = False
     bypass_risk: bool = True
-    execution: LiveExecutionEngineConfig | None = None
+    lookback_mins: int | None = None  # how far back the start asks for what is over
     connect_secs: int = 60  # a loaded machine is slow, and a slow start is no fault
     post_stop_secs: int = 1  # the engine waits so long for answers after the strategies stopped
     claims: Sequence[str] = ()  # instruments whose orders of before the start are the script's
@@ -206,8 +202,9 @@ def _builder(venue: Reachable, dialect: str, setup: Setup) -> LiveNodeBuilder:
     for options in ({"product": setup.product, **setup.options}, *setup.beside):
         clients = clients_for(dialect, endpoint=venue.url, **options)
         builder = clients.add_data_to(builder) if setup.data_only else clients.add_to(builder)
-    if setup.execution is not None:
-        builder = builder.with_exec_engine_config(setup.execution)
+    if setup.lookback_mins is not None:
+        past = execution_engine_config(lookback_mins=setup.lookback_mins)
+        builder = builder.with_exec_engine_config(past)
     return builder
 
 

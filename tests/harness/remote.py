@@ -30,6 +30,7 @@ class Remote(NodeProcess):
         product: str,
         *,
         claims: bool = False,
+        lookback_mins: int | None = None,
         **settings: Any,
     ) -> None:
         self.venue = venue
@@ -43,6 +44,7 @@ class Remote(NodeProcess):
                 "product": product,
                 "options": {"instruments": [NAMES[product]], **_HASTE, **settings},
                 "claims": [self.instrument_id] if claims else [],
+                "lookback_mins": lookback_mins,
                 "bypass_risk": False,
             },
             first=(

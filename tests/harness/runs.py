@@ -19,11 +19,10 @@ from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record
 from morningstar_strategy.core.review import Reviewer
 from morningstar_strategy.faults import Faults, guarded
-from morningstar_strategy.memory import MemoryFile
 from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.schema import VenueSettings
 from morningstar_strategy.settings.wiring import terms_of
-from morningstar_strategy.strategy import Mandate, MorningstarStrategy
+from morningstar_strategy.strategy import Mandate, MorningstarStrategy, Store, Traded
 from morningstar_strategy.supervisor.reviewer import AbstainingReviewer
 from morningstar_strategy.topics import PREDICTION, RECORD
 from tests.harness.market import USDT
@@ -82,7 +81,7 @@ class Rig:
     reviewer: Reviewer = field(default_factory=lambda: AbstainingReviewer("off"))
     options: dict[str, Any] = field(default_factory=dict)  # of the engine's venue
     capital: int = 10_000
-    memory_file: MemoryFile | None = None
+    store: Store | None = None
     more: Sequence[Any] = ()  # actors of the test's own
     supervising: "Callable[[Rig], Any] | None" = None  # makes an actor in place of the reviewer's
 
@@ -102,15 +101,13 @@ class Rig:
             for instrument, bar_type in zip(self.instruments, bar_types, strict=True)
         )
         mandate = Mandate(
-            terms=self.terms,
+            traded=Traded.of(self.terms),
             currency=USDT,
             decision=self.decision,
             risk=self.risk,
             style=self.style or simulated_style(self.venue),
         )
-        self.strategy = MorningstarStrategy(
-            mandate=mandate, faults=self.faults, memory_file=self.memory_file
-        )
+        self.strategy = MorningstarStrategy(mandate=mandate, faults=self.faults, store=self.store)
         self._foresight = ForesightActor(
             bar_types=bar_types, foresee=self.foresee, faults=self.faults
         )

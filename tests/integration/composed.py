@@ -9,8 +9,9 @@ from typing import Any, Final
 import pytest
 from nautilus_trader.model import Bar, BarType, FundingRateUpdate
 
-from backtests.data import MarketData, window
+from backtests.data import MarketData
 from backtests.engine import run_engine
+from catalog import store
 from morningstar_strategy.core.features import WARMUP
 from morningstar_strategy.core.prediction import Predictor
 from morningstar_strategy.core.records import Record
@@ -43,7 +44,7 @@ def market(
         instrument=instrument,
         bar_type=kind,
         bars=made(kind, told),
-        history=window(history),
+        history=store.window(history),
         funding=[settling(instrument.id, closes_at(n), rate) for n, rate in (rates or {}).items()],
     )
 

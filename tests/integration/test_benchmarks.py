@@ -76,6 +76,15 @@ def test_the_idle_benchmark_tells_our_own_part_of_a_bar(tmp_path: Path) -> None:
     assert found["the same bar with engine and bus"]["value"] > 0
 
 
+def test_the_latency_benchmark_sets_a_node_beside_a_bare_strategy(tmp_path: Path) -> None:
+    said, found = _figures("latency", tmp_path)
+    assert "5 orders" in said
+    goals_of = {name: figure["goal"] for name, figure in found.items() if figure["goal"]}
+    assert goals_of == {"bar to order's bytes, p99": 10.0}
+    assert all(figure["value"] > 0 for figure in found.values())
+    assert len(found) == 9
+
+
 def test_the_model_benchmark_forecasts_starts_and_backtests_with_a_trained_bundle(
     tmp_path: Path,
 ) -> None:
@@ -160,20 +169,20 @@ def test_the_adapter_benchmark_prints_ratios_and_latencies(tmp_path: Path) -> No
 def test_the_supervisor_benchmark_tells_overhead_and_the_engines_gaps(tmp_path: Path) -> None:
     said, found = _figures("supervisor", tmp_path)
     assert {name: figure["goal"] for name, figure in found.items() if figure["goal"]} == {
-        "a question asked, overhead": 200.0,
+        "a question, overhead, again and again": 200.0,
         "engine's thread beside replies of 0.3 s, longest gap": 5.0,
     }
     assert all(figure["value"] > 0 for figure in found.values())
     assert found["slowest reply"]["value"] >= 0.3
     assert "a bar on which nothing is asked" in said
     thinking = found["the thinking in it"]["value"]
-    assert thinking < found["a question asked, overhead"]["value"]
+    assert thinking < found["a question, overhead, again and again"]["value"]
 
 
 def test_every_benchmark_of_the_issue_is_in_the_list() -> None:
     assert set(BENCHMARKS) == {
         *("adapter", "engine", "features", "gate", "growth", "truth", "ingest", "idle", "model"),
-        "supervisor",
+        *("supervisor", "latency"),
     }
 
 

@@ -55,6 +55,16 @@ def test_a_change_of_the_accounts_risk_is_told() -> None:
     assert told == ["halted", "risk danger"]
 
 
+def test_risk_remembers_the_highest_equity_that_was_ever_marked() -> None:
+    rises = [F, F, *(flat(1000 + bar) for bar in range(7))]
+    seldom = replace(LOOSE, observe_every_secs=86_400)
+    used = rig(rises, {1: 1}, decision=policy(sizing=HALF), risk=seldom)
+    records = used.run()
+    marked = [Decimal(str(r.fields["equity"])) for r in of_kind(records, Kind.EQUITY)]
+    assert marked[-1] > marked[0]
+    assert used.strategy._watch.memory.peak_equity == max(marked)
+
+
 def test_a_drawdown_halt_is_told_once_and_denies_every_new_plan() -> None:
     records = lose(9, at={5: 1, 6: -1, 8: 1}, risk=DRAWDOWN).run()
     assert health(records) == [(3, "halted", "drawdown 1.50% reached the limit 1.00%")]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from backtests.leaks.learning import scaler_window
 from backtests.run import main as backtest
 from catalog import ingest
 from morningstar_strategy.core.bars import FloatArray
@@ -20,7 +21,6 @@ from morningstar_strategy.model.learning import baselines, fitting
 from morningstar_strategy.model.learning.dataset import Panel, usable
 from morningstar_strategy.model.learning.hybrid import HybridFamily
 from morningstar_strategy.model.learning.hybrid_settings import Alternative, scale_of
-from morningstar_strategy.model.learning.leaks import scaler_window
 from morningstar_strategy.model.learning.recipe import load_recipe
 from morningstar_strategy.model.learning.tasks import FitTask
 from morningstar_strategy.model.registry import Registry

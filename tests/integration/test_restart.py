@@ -9,7 +9,7 @@ from morningstar_strategy.core.limits import RiskLimits, reset
 from morningstar_strategy.core.policy import DecisionPolicy
 from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.records import Kind, Record
-from morningstar_strategy.memory import MemoryFile
+from morningstar_strategy.store import StateStore
 from tests.harness.market import bar_type, make_bar, perpetual, prediction
 from tests.harness.runs import Rig, of_kind
 
@@ -25,7 +25,7 @@ def _always_long(bar: Bar) -> Prediction:
     return prediction(name, bar.ts_event, bar.close.as_double(), long=0.9, short=0.0)
 
 
-def _run(prices: list[float], file: MemoryFile) -> list[Record]:
+def _run(prices: list[float], store: StateStore) -> list[Record]:
     kind = bar_type()
     bars = [make_bar(kind, n, (price, price, price, price)) for n, price in enumerate(prices)]
     rig = Rig(
@@ -34,7 +34,7 @@ def _run(prices: list[float], file: MemoryFile) -> list[Record]:
         foresee=_always_long,
         decision=DecisionPolicy(cooldown_secs=0),
         risk=_TIGHT,
-        memory_file=file,
+        store=store,
     )
     return rig.run()
 
@@ -44,9 +44,10 @@ def _rulings(records: list[Record]) -> list[object]:
 
 
 def test_a_latched_halt_survives_a_restart_until_a_person_lifts_it(tmp_path: Path) -> None:
-    file = MemoryFile(tmp_path / "risk.json")
-    _run([1000, 1000, 960, 950, 950, 950], file)
-    assert file.load().halted
-    assert _rulings(_run([1000, 1000, 1000], file)) == ["not_halted"]
-    file.save(reset(file.load(), operator="Ada", equity=Decimal(10_000)))
-    assert _rulings(_run([1000, 1000, 1000], file))[0] is None
+    with StateStore(tmp_path / "state.sqlite", account="BINANCE-001") as store:
+        _run([1000, 1000, 960, 950, 950, 950], store)
+        assert store.load().halted
+        store.drop_plan(str(perpetual().id))  # a simulated venue starts without the old position
+        assert _rulings(_run([1000, 1000, 1000], store)) == ["not_halted"]
+        store.save(reset(store.load(), operator="Ada", equity=Decimal(10_000)))
+        assert _rulings(_run([1000, 1000, 1000], store))[0] is None

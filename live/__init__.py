@@ -1,0 +1,1 @@
+"""Live trading: a node of the engine on real venues, and the commands around it."""

@@ -1,0 +1,1 @@
+"""What a finished session proves of itself: criteria judged on its journal, without the engine."""

@@ -1,0 +1,1 @@
+"""Watching a live node: metrics, health, logs and alerts."""
