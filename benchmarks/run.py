@@ -26,7 +26,7 @@ def _features(*, quick: bool, console: Console) -> list[Figure]:
     from benchmarks.features import measure
 
     found = measure(20_000 if quick else 1_000_000, rounds=1 if quick else 3)
-    console.print(_drawn("Features, one core, best round", found))
+    console.print(drawn("Features, one core, best round", found))
     return found
 
 
@@ -35,7 +35,7 @@ def _gate(*, quick: bool, console: Console) -> list[Figure]:
 
     took = measure(rounds=200 if quick else 20_000)
     found = [Figure(f"rule_on, {name}", value, "µs", GOAL_US) for name, value in took.items()]
-    console.print(_drawn("One ruling of the gate", found))
+    console.print(drawn("One ruling of the gate", found))
     return found
 
 
@@ -48,7 +48,7 @@ def _ingest(*, quick: bool, console: Console) -> list[Figure]:
         Figure(what, result.seconds, "s", MOST_SECONDS),
         Figure(f"{what}, peak memory", result.peak_gib, "GiB", MOST_GIB),
     ]
-    console.print(_drawn("Ingest into the catalog", found))
+    console.print(drawn("Ingest into the catalog", found))
     return found
 
 
@@ -94,6 +94,12 @@ def _supervisor(*, quick: bool, console: Console) -> list[Figure]:
     return run(quick=quick, console=console)
 
 
+def _latency(*, quick: bool, console: Console) -> list[Figure]:
+    from benchmarks.latency import run
+
+    return run(quick=quick, console=console)
+
+
 BENCHMARKS: Final[dict[str, Callable[..., list[Figure]]]] = {
     "features": _features,
     "gate": _gate,
@@ -105,17 +111,19 @@ BENCHMARKS: Final[dict[str, Callable[..., list[Figure]]]] = {
     "truth": _truth,
     "adapter": _adapter,
     "supervisor": _supervisor,
+    "latency": _latency,
 }
 
 
-def _drawn(title: str, found: Sequence[Figure]) -> Table:
-    drawn = Table("what", title=title)
+def drawn(title: str, found: Sequence[Figure]) -> Table:
+    """Draw figures beside their goals."""
+    table = Table("what", title=title)
     for column in ("measured", "unit", "goal", ""):
-        drawn.add_column(column, justify="right")
+        table.add_column(column, justify="right")
     for name, value, unit, goal in found:
         verdict = ("", "") if goal is None else (f"{goal:.3g}", _verdict(value, goal))
-        drawn.add_row(name, f"{value:.3f}", unit, *verdict)
-    return drawn
+        table.add_row(name, f"{value:.3f}", unit, *verdict)
+    return table
 
 
 def _verdict(value: float, goal: float) -> str:

@@ -21,7 +21,7 @@ from morningstar_strategy.core.review import Review, ReviewRequest, Verdict
 from morningstar_strategy.faults import Faults, guarded
 from morningstar_strategy.settings.schema import Settings
 from morningstar_strategy.settings.wiring import terms_of
-from morningstar_strategy.strategy import Mandate, MorningstarStrategy
+from morningstar_strategy.strategy import Mandate, MorningstarStrategy, Traded
 from morningstar_strategy.topics import PREDICTION, RECORD
 
 _SETTINGS: Final = Settings(mode="backtest")  # a venue with the default costs
@@ -160,7 +160,7 @@ def play(instrument: Any, bar_type: BarType, data: Sequence[Any], script: Script
     faults, engine = Faults(), _engine()
     terms = terms_of(instrument, bar_type, _SETTINGS.venue)
     mandate = Mandate(
-        terms=(terms,),
+        traded=Traded.of((terms,)),
         currency=Currency.from_str(_SETTINGS.currency),
         decision=_POLICY,
         risk=_LOOSE,

@@ -5,6 +5,9 @@ the look at what the strategy sees and would do, the scene with what is known ou
 the budget, the strict reading of the reply, the line of the tape, hashed and flushed, and the lines
 of the journal. Left out are the answering itself and all that follows the assessment, which a run
 of the model alone does as well.
+
+Each is measured twice: asked again and again, as every other path of ours is measured, and as it
+comes in the run, where whatever the engine did since the last question has filled the caches.
 """
 
 import json
@@ -38,6 +41,8 @@ from morningstar_strategy.supervisor.supervisor import Considered, Supervisor
 from morningstar_strategy.supervisor.tape import TapeWriter, verify_tape
 
 _HOUR_NS: Final = 3_600_000_000_000
+_EVERY: Final = 10  # every tenth question is asked again, so many times
+_TIMES: Final = 50
 _SERIES: Final = ("fear_and_greed", "dvol", "hash_rate")
 
 
@@ -49,6 +54,7 @@ class Meter:
     executed: list[int] = field(default_factory=list)
     unasked: list[int] = field(default_factory=list)
     thinking: list[int] = field(default_factory=list)
+    again: list[int] = field(default_factory=list)  # means of the same question many times over
     elsewhere_ns: int = 0  # of the current prediction: answering, and what the assessment led to
     purpose: Purpose | None = None  # of the current prediction
 
@@ -121,15 +127,35 @@ def _metered(meter: Meter) -> type[ConsultationActor]:
     class Metered(ConsultationActor):
         """Notes what each prediction takes until its assessment is published."""
 
+        _repeats = False
+
         def on_prediction(self, prediction: Any) -> None:
+            took = self._measured(prediction)
+            purpose = meter.purpose
+            meter.note(took)
+            if purpose is Purpose.EXECUTE and len(meter.executed) % _EVERY == 0:
+                self._ask_again(prediction)
+
+        def _measured(self, prediction: Any) -> int:
             meter.elsewhere_ns, meter.purpose = 0, None
             started = time.thread_time_ns()
             super().on_prediction(prediction)
-            meter.note(time.thread_time_ns() - started - meter.elsewhere_ns)
+            return time.thread_time_ns() - started - meter.elsewhere_ns
+
+        def _ask_again(self, prediction: Any) -> None:
+            """Ask what was just asked, without anything coming of it."""
+            kept, self._repeats = list(meter.thinking), True
+            took = []
+            for _ in range(_TIMES):
+                self._counsel.stir(prediction.instrument_id)
+                took.append(self._measured(prediction))
+            meter.thinking[:], self._repeats = kept, False
+            meter.again.append(round(sum(took) / len(took)))
 
         def _assess(self, prediction: Prediction, review: Review) -> None:
             started = time.thread_time_ns()
-            super()._assess(prediction, review)
+            if not self._repeats:
+                super()._assess(prediction, review)
             meter.elsewhere_ns += time.thread_time_ns() - started
 
     return Metered
@@ -184,7 +210,7 @@ def metered_run(data: Prepared) -> Meter:
 
 
 def _check(meter: Meter, taped: int) -> None:
-    asked = len(meter.reviewed) + len(meter.executed)
+    asked = len(meter.reviewed) + len(meter.executed) + _TIMES * len(meter.again)
     if not (meter.reviewed and meter.executed and meter.unasked and taped == asked):
         raise RuntimeError(
             f"every kind of question was to be asked and taped, but {len(meter.reviewed)} reviews, "

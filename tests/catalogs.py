@@ -1,12 +1,18 @@
 """Small catalogs that the tests of the catalog build."""
 
+import hashlib
+import os
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from catalog import sample
 from catalog.decimals import from_text
 from catalog.instruments import Definition, standard_fees
 from catalog.store import Merge, bar_type, write_bars, write_instruments
@@ -74,3 +80,21 @@ def content(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and path.name != ".lock"
     }
+
+
+@cache
+def sample_folder() -> Path:
+    """Give the synthetic sample, made once on this machine for all who test with it."""
+    digest = hashlib.sha256(Path(sample.__file__).read_bytes()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"morningstar-sample-{os.getuid()}-{digest}"
+    if not folder.is_dir():
+        made = Path(tempfile.mkdtemp(prefix="morningstar-sample-"))
+        if sample.main(["--catalog", str(made / "sample")]) != 0:
+            raise RuntimeError(f"the sample could not be made in {made}")
+        try:
+            (made / "sample").rename(folder)
+        except OSError:  # somebody else was quicker
+            if not folder.is_dir():
+                raise
+        shutil.rmtree(made, ignore_errors=True)
+    return folder

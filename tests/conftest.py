@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 _QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("quick", max_examples=50, deadline=None, suppress_health_check=_QUIET)
-settings.register_profile("ci", max_examples=300, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("ci", max_examples=150, deadline=None, suppress_health_check=_QUIET)
 settings.register_profile(
     "nightly", max_examples=10_000, deadline=None, suppress_health_check=_QUIET
 )

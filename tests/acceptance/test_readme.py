@@ -21,7 +21,7 @@ from tests.venue.bitget_rest import BitgetRest, perp, redirect
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 NOON_MS: Final = int(datetime(2024, 1, 2, 12, tzinfo=UTC).timestamp()) * 1000
 TARGETS: Final = {
-    *("help", "backtest", "train", "test", "check"),
+    *("help", "backtest", "paper", "train", "test", "check", "chaos", "halts", "planted", "leaks"),
     *("property", "mutate", "conformance", "faults", "adversarial", "soak", "bench", "clean"),
 }
 MODEL: Final = "python -m morningstar_strategy.model."
@@ -43,7 +43,7 @@ def starting(words: str) -> str:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Make a folder that holds the application but none of our results."""
-    for name in ("catalog", "backtests", "config"):
+    for name in ("catalog", "backtests", "reports", "config"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
         shutil.copy(ROOT / name, tmp_path / name)
@@ -53,7 +53,9 @@ def checkout(tmp_path: Path) -> Path:
 def test_no_command_of_the_readme_is_left_out() -> None:
     scripts = (
         *("catalog/ingest.py", "catalog/download.py", "catalog/check.py", "backtests/run.py"),
-        *("adapters/examples/quickstart.py", "backtests/trade_log.py"),
+        "backtests/leakcheck.py",
+        *("adapters/examples/quickstart.py", "reports/trade_log.py"),
+        *("live/run_node.py", "live/audit.py", "backtests/compare.py"),
     )
     modules = (f"{MODEL}training", f"{MODEL}registry", "python -m tests.venue", JOURNAL)
     known = ("make ", *modules, *(f"python {script}" for script in scripts))
@@ -140,7 +142,7 @@ def test_a_model_is_trained_listed_verified_and_served(
     assert "direction_edge: none" in result.stdout
 
 
-def test_a_supervised_run_is_made_replayed_verified_and_exported(
+def test_a_supervised_run_is_made_replayed_verified_exported_and_compared(
     checkout: Path, command: RunCommand, sample: Path
 ) -> None:
     """The commands of the README, over the few days that the sample of the tests has."""
@@ -158,12 +160,66 @@ def test_a_supervised_run_is_made_replayed_verified_and_exported(
     result = command(*starting(JOURNAL).replace("NAME", run.name).split()[1:], cwd=checkout)
     assert result.returncode == 0, result.stdout
     assert "sound" in result.stdout
-    export = starting("python backtests/trade_log.py").replace("NAME", run.name)
+    export = starting("python reports/trade_log.py").replace("NAME", run.name)
     result = command(*export.split()[1:], cwd=checkout)
     assert result.returncode == 0, result.stderr
     rows = (run / "trade_log.csv").read_text(encoding="utf-8").splitlines()
     assert rows[0].startswith("order_id,symbol,direction")
     assert len(rows) > 1
+    both = starting("python backtests/compare.py").replace("runs/NAME", f"runs/{run.name}")
+    both = both.replace("runs/OTHER", f"again/{again.name}")
+    result = command(*both.split()[1:], cwd=checkout)
+    assert result.returncode == 0, result.stdout
+    assert (checkout / "compare.html").stat().st_size > 100_000
+
+
+def test_the_leak_check_of_the_readme_finds_nothing(
+    checkout: Path, command: RunCommand, sample: Path
+) -> None:
+    """Over fewer bars, of the few days that the sample of the tests has."""
+    shutil.copytree(sample, checkout / "data/sample")
+    words = starting("python backtests/leakcheck.py").split()[1:]
+    result = command(*words, "--bars", "300", "--json", cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["clean"] is True
+    assert "leak" not in {each["verdict"] for each in told["checks"]}
+    assert sum(each["verdict"] == "clean" for each in told["checks"]) >= 9
+
+
+def test_a_live_session_is_run_reported_and_audited(
+    command: RunCommand, sample: Path, tmp_path: Path
+) -> None:
+    """The commands of the README, a minute cut to a part of it."""
+    first = starting("python live/run_node.py").replace("--minutes 1", "--minutes 0.2").split()
+    result = command(
+        *first[1:],
+        *("--set", f"runs={tmp_path / 'runs'}", "--set", f"node.state={tmp_path / 'state'}"),
+        *("--set", f"node.exchange.catalog={sample}", "--set", "monitoring.port=0"),
+        *("--set", "node.exchange.start=2024-01-08", "--set", "node.settle_secs=1"),
+    )
+    assert result.returncode == 0, result.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    assert (run / "report.html").stat().st_size > 100_000
+    audit = starting("python live/audit.py").replace("runs/NAME", str(run)).split()[1:]
+    result = command(*audit, "--json")
+    (told,) = json.loads(result.stdout)["runs"]
+    criteria = {row["criterion"]: row["verdict"] for row in told["criteria"]}
+    assert set(criteria) >= {"no_crash", "crossings", "holding", "cycles", "protection"}
+    assert criteria["capital_drift"] == criteria["journal"] == "PASS"
+
+
+def test_make_paper_runs_what_it_says() -> None:
+    plan = subprocess.run(
+        ["make", "--dry-run", "--always-make", "paper"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = [line for line in plan.stdout.splitlines() if "live/run_node.py" in line]
+    words = starting("python live/run_node.py").split()
+    assert line.split()[1:4] == words[1:4]
 
 
 def test_make_train_trains_by_the_recipe_of_the_readme() -> None:

@@ -21,6 +21,12 @@ ENGINE_NAMES: Final[dict[str, frozenset[str]]] = {
             "okx",
         )
     ),
+    "nautilus_trader.adapters.sandbox": frozenset(
+        (
+            "SandboxExecutionClientConfig",
+            "SandboxExecutionClientFactory",
+        )
+    ),
     "nautilus_trader.backtest": frozenset(
         (
             "BacktestEngine",
@@ -34,6 +40,7 @@ ENGINE_NAMES: Final[dict[str, frozenset[str]]] = {
             "DataActor",
             "DataActorConfig",
             "Environment",
+            "FileWriterConfig",
             "LogLevel",
             "Logger",
             "LoggerConfig",
@@ -70,9 +77,11 @@ ENGINE_NAMES: Final[dict[str, frozenset[str]]] = {
             "InstrumentProviderConfig",
             "InstrumentResponse",
             "InstrumentsResponse",
+            "LiveDataEngineConfig",
             "LiveExecutionEngineConfig",
             "LiveNode",
             "LiveNodeBuilder",
+            "LiveRiskEngineConfig",
             "ModifyOrder",
             "QueryAccount",
             "QueryOrder",
@@ -125,6 +134,7 @@ ENGINE_NAMES: Final[dict[str, frozenset[str]]] = {
         (
             "AccountBalance",
             "AccountId",
+            "ActorId",
             "AccountType",
             "AggressorSide",
             "Bar",
@@ -133,6 +143,7 @@ ENGINE_NAMES: Final[dict[str, frozenset[str]]] = {
             "BookAction",
             "BookOrder",
             "BookType",
+            "ClientId",
             "ClientOrderId",
             "ContingencyType",
             "CryptoPerpetual",
@@ -155,10 +166,12 @@ ENGINE_NAMES: Final[dict[str, frozenset[str]]] = {
             "OrderBookDelta",
             "OrderBookDeltas",
             "OrderBookDepth",
+            "OrderAccepted",
             "OrderFilled",
             "OrderSide",
             "OrderStatus",
             "OrderStatusReport",
+            "OrderSubmitted",
             "OrderType",
             "Position",
             "PositionSide",
@@ -201,7 +214,7 @@ ENGINE_NAMES: Final[dict[str, frozenset[str]]] = {
 
 def _used() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for package in ("morningstar_strategy", "adapters", "catalog", "backtests"):
+    for package in ("morningstar_strategy", "adapters", "catalog", "reports", "backtests", "live"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""

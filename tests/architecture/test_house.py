@@ -13,7 +13,7 @@ from morningstar_strategy.model.learning.recipe import load_recipe
 from morningstar_strategy.settings.load import load_settings
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("morningstar_strategy", "adapters", "catalog", "backtests")
+PACKAGES = ("morningstar_strategy", "adapters", "catalog", "reports", "backtests", "live")
 SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 LONGEST = 400  # lines of a source file
 
@@ -59,13 +59,13 @@ def test_no_source_file_is_too_long(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 
-@pytest.mark.parametrize("folder", ["catalog", "backtests", "live"])
+@pytest.mark.parametrize("folder", ["catalog", "reports", "backtests", "live"])
 def test_no_installed_distribution_owns_a_folder_of_the_application(folder: str) -> None:
     owners = set(importlib.metadata.packages_distributions().get(folder, []))
     assert owners <= {"morningstar-strategy"}
 
 
-@pytest.mark.parametrize("folder", ["catalog", "backtests", "benchmarks"])
+@pytest.mark.parametrize("folder", ["catalog", "reports", "backtests", "benchmarks", "live"])
 def test_no_script_folder_shadows_a_module(folder: str) -> None:
     # A script's own folder comes first on the path, so `statistics.py` there would hide the real
     taken = sys.stdlib_module_names | set(importlib.metadata.packages_distributions())
