@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.catalogs import sample_folder
-from tests.harness.live_looks import journal, within
+from tests.harness.live_looks import journal
 from tests.harness.live_node import LiveNode, played
 from tests.venue.played_process import PlayedVenue
 
@@ -65,13 +65,16 @@ def test_it_takes_its_plans_up_after_a_kill_and_closes_them_when_told(
 def test_a_stop_that_fired_while_it_was_down_is_understood(
     node: LiveNode, venue: PlayedVenue
 ) -> None:
-    near = ("--set", "decision.stop_percent=0.2", "--set", "risk.max_daily_loss_percent=60")
-    node.start(*near)
+    node.start()
     node.until(lambda s: any(p["state"] == "ACTIVE" for p in node.plans(s).values()), "a position")
     node.until(lambda s: not any(a["exposed"] for a in s["accounts"]), "its stop")
     node.kill()
-    before = fired(venue.truth())
-    gone = fired(within(venue, lambda t: fired(t) > before, "a shot")) - before
+    truth = venue.truth()
+    before = fired(truth)
+    stop = next(order for order in truth["open_orders"] if order["trigger_price"] is not None)
+    venue.spike(stop["instrument"], stop["trigger_price"])
+    gone = fired(venue.truth()) - before
+    assert gone
     node.start("--set", "node.at_stop=flatten", "--set", "decision.min_confidence=1")
     node.until(lambda s: s["state"] == "running", "a start")
     assert node.stop() == 0, node.log.read_text()

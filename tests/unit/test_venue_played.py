@@ -24,7 +24,7 @@ from tests.venue.dialects import CLASSES, spoken
 from tests.venue.exchange import Exchange
 from tests.venue.local import LocalVenue
 from tests.venue.markets import RecordedBar, Step, fitted
-from tests.venue.model import Listing, Product, PublicTrade
+from tests.venue.model import Ask, Kind, Listing, Product, PublicTrade, Side, Trigger
 from tests.venue.played import PlayedMarket, bar_spec, step_ms_of
 
 # `Any` in this module: what a venue tells is JSON
@@ -305,6 +305,9 @@ def test_what_the_catalog_does_not_hold_is_named(
             "the exchange refused",
         ),
         ("cancel 1", "unknown order"),
+        ("others 1", "must be a JSON object"),
+        ('others {"symbol": "BTCUSDT-PERP"}', "has price and symbol"),
+        ('others {"symbol": "BTCUSDT-PERP", "price": "-1"}', "price must be above 0"),
     ],
 )
 def test_a_line_that_cannot_be_obeyed_is_answered_by_why(line: str, words: str) -> None:
@@ -330,6 +333,29 @@ def test_the_truth_is_plain_json_in_the_words_of_the_adapter() -> None:
     assert told["positions"]["BTCUSDT-PERP"]["base"] == "-0.5"
     assert D(told["funding"]["BTCUSDT-PERP"]) < 0
     assert order["fills"][0]["quantity"] == "50"
+
+
+def test_a_spike_fires_a_stop_at_its_price_and_not_before() -> None:
+    played = market(bar(0, "10", "12", "9", "11"))
+    stop = Ask(
+        symbol=SYMBOLS[0],
+        side=Side.SELL,
+        kind=Kind.MARKET,
+        quantity=D(50),
+        trigger=Trigger(price=D(8), rising=False),
+        reduce_only=True,
+    )
+    prices = {SYMBOLS[0]: D(10)}
+    with LocalVenue("gate", listings=tuple(played.listings.values()), prices=prices) as venue:
+        control = Control(venue=venue, market=played)
+        bought = {"symbol": SYMBOLS[0], "side": "buy", "quantity": "0.5"}
+        control.answer(f"manual {json.dumps(bought)}")
+        venue.call(lambda exchange: exchange.place(stop))
+        for price, status in (("8.01", "waiting"), ("8", "fired")):
+            wish = {"symbol": "BTCUSDT-PERP", "price": price}
+            assert control.answer(f"others {json.dumps(wish)}")["trade"]["price"] == price
+            orders = control.answer("truth")["orders"]
+            assert [each["status"] for each in orders if each["trigger_price"]] == [status]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ccxt_nt.symbols import name_of
 from ccxt_nt.values import Product as Wallet
 from tests.venue.exchange import Exchange
+from tests.venue.markets import Step, fitted
 from tests.venue.model import Ask, Fill, Kind, Listing, Order, Position, Product, Side
 
 # `Any` in this module: it makes and reads JSON
@@ -155,6 +156,22 @@ def trade_by_hand(exchange: Exchange, wish: Mapping[str, Any]) -> Order:
         reduce_only=wish.get("reduce_only", False) is True,
     )
     return exchange.place(ask)
+
+
+def trade_by_others(exchange: Exchange, wish: Mapping[str, Any]) -> Row:
+    """Let others trade one lot at a price, whatever the last one was: a spike, to the tick.
+
+    `symbol` is as in `trade_by_hand`. Raises ValueError.
+    """
+    if set(wish) != {"symbol", "price"}:
+        raise ValueError(f"a trade of others has price and symbol, had {sorted(wish)}")
+    listing = _listing(exchange, str(wish["symbol"]))
+    price = _number("price", wish["price"])
+    last = exchange.last(listing.symbol)
+    side = Side.SELL if last is not None and price < last else Side.BUY
+    step = fitted(Step(0, listing.symbol, price, Decimal(0), side), listing)
+    exchange.tick(step.symbol, step.price, step.quantity, step.side)
+    return {"price": plain(step.price), "quantity": plain(step.quantity)}
 
 
 def plain(value: Decimal | None) -> str | None:

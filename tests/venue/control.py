@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
-from tests.venue.accounting import Row, order_row, trade_by_hand, truth_row
+from tests.venue.accounting import Row, order_row, trade_by_hand, trade_by_others, truth_row
 from tests.venue.faults import parse_faults
 from tests.venue.local import LocalVenue
 from tests.venue.model import Order, Refused
@@ -23,7 +23,7 @@ class Control:
 
     `truth`; `faults LIST` of rules; `calm`, which ends them all; `drop [public|private]`
     websockets; `restart [SECS]` the venue, away for so long; `manual WISH` and `cancel ORDER_ID`
-    as a person would at the venue.
+    as a person would at the venue; `others WISH`, a trade that the account has no part in.
     """
 
     venue: LocalVenue
@@ -40,6 +40,7 @@ class Control:
             "restart": self._restart,
             "manual": self._manual,
             "cancel": self._cancel,
+            "others": self._others,
         }
         if verb not in verbs:
             return {"error": f"the line must begin with {', '.join(verbs)}, was {line.strip()!r}"}
@@ -103,10 +104,12 @@ class Control:
         return {"away_secs": secs}
 
     def _manual(self, rest: str) -> Row:
-        wish: Any = json.loads(rest)
-        if not isinstance(wish, dict):
-            raise TypeError(f"a manual trade must be a JSON object, was {rest!r}")
+        wish = _wish("a manual trade", rest)
         return self._order(self.venue.call(lambda exchange: trade_by_hand(exchange, wish)))
+
+    def _others(self, rest: str) -> Row:
+        wish = _wish("a trade of others", rest)
+        return {"trade": self.venue.call(lambda exchange: trade_by_others(exchange, wish))}
 
     def _cancel(self, rest: str) -> Row:
         return self._order(self.venue.call(lambda exchange: exchange.cancel(rest)))
@@ -116,6 +119,13 @@ class Control:
             return order_row(exchange, order, exchange.fills(order_id=order.order_id))
 
         return {"order": self.venue.call(told)}
+
+
+def _wish(what: str, rest: str) -> dict[str, Any]:
+    wish: Any = json.loads(rest)
+    if not isinstance(wish, dict):
+        raise TypeError(f"{what} must be a JSON object, was {rest!r}")
+    return wish
 
 
 def _nothing(rest: str) -> None:

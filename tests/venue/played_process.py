@@ -86,6 +86,10 @@ class PlayedVenue:
         wish = {"symbol": symbol, "side": side, "quantity": str(quantity), **terms}
         return dict(self.ask(f"manual {json.dumps(wish, default=str)}")["order"])
 
+    def spike(self, symbol: str, price: object) -> None:
+        """Let others trade one lot at this price; the next trade is the market's own again."""
+        self.ask(f"others {json.dumps({'symbol': symbol, 'price': str(price)})}")
+
     def cancel(self, order_id: str) -> dict[str, Any]:
         """Cancel an order at the venue as a person would; give the order."""
         return dict(self.ask(f"cancel {order_id}")["order"])
