@@ -60,8 +60,10 @@ def pieces(folder: Path) -> list[Piece]:
 
 
 def _piece(path: Path) -> Piece:
+    stamps = path.stem.split("_")
     try:
-        start, end = (_parse(stamp) for stamp in path.stem.split("_"))
+        # The engine's own writer adds a digest where it writes down a session
+        start, end = (_parse(stamp) for stamp in (stamps[:2] if len(stamps) == 3 else stamps))
     except ValueError as e:
         raise CatalogError(f"file {path} is not named by the catalog: START_END.parquet") from e
     return Piece(path=path, start_ns=start, end_ns=end)
@@ -82,7 +84,9 @@ def read_times(piece: Piece) -> IntArray:
 
 def _read(handle: pa.NativeFile, columns: Sequence[str] | None = None) -> pa.Table:
     """Read one file by itself; a data set of one would import pandas, which takes half a second."""
-    return pq.ParquetFile(handle).read(columns)
+    file = pq.ParquetFile(handle)
+    # What the engine itself wrote tells of precisions in the Arrow schema only
+    return file.read(columns).replace_schema_metadata(file.schema_arrow.metadata)
 
 
 def opened(path: Path) -> pa.NativeFile:

@@ -12,6 +12,7 @@ from nautilus_trader.live import (
     LiveExecutionEngineConfig,
     LiveNode,
     LiveNodeBuilder,
+    LiveNodeConfig,
     LiveRiskEngineConfig,
 )
 from nautilus_trader.model import TraderId
@@ -22,11 +23,11 @@ from live.desk import DeskActor
 from live.errors import NodeError
 from live.monitoring.actor import MonitorActor
 from live.monitoring.opening import Monitoring
-from live.pace import step_ns
+from live.recording import Recording
 from live.retelling import Forgetter
 from live.series import bar_type_of
 from live.state import desk_file
-from live.venues import Link, style_of
+from live.venues import Link
 from live.warming import streamed_after
 from morningstar_strategy.actors.guard import Check, GuardActor
 from morningstar_strategy.actors.journaling import Sink
@@ -35,6 +36,7 @@ from morningstar_strategy.faults import Faults
 from morningstar_strategy.hindrances import Hindrances
 from morningstar_strategy.journal import Journal
 from morningstar_strategy.model.forecasts import HISTORY
+from morningstar_strategy.settings.pace import step_ns, style_of
 from morningstar_strategy.settings.schema import Settings
 from morningstar_strategy.settings.supervising import Supervision, beside
 from morningstar_strategy.settings.wiring import (
@@ -88,6 +90,7 @@ class Parts:
     armed_ns: int | None = None
     supervision: Supervision | None = None
     shadow_journal: Journal | None = None
+    recording: Recording | None = None
 
 
 def build(settings: Settings, parts: Parts) -> Built:
@@ -164,19 +167,22 @@ def _components(
             for each in bar_types
         )
 
+    node, recording = settings.node, parts.recording
+    keep = None if recording is None else recording.keep_history
     return make_components(
         settings,
         traded=Traded(bar_types=bar_types, learn=learn),
         style=style_of(settings),
         journal=parts.journal,
-        foresee=streamed_after(settings, now_ns=parts.now_ns),
+        foresee=streamed_after(settings, now_ns=parts.now_ns, keep=keep),
         place=Place(
             faults=faults,
             hindrances=hindrances,
             store=parts.store,
             tag=f"{index + 1:03d}",
-            at_stop=AtStop(settings.node.at_stop),
-            warm_up=WarmUp(bars=HISTORY) if settings.node.warm_up == "venue" else None,
+            at_stop=AtStop(node.at_stop),
+            warm_up=WarmUp(bars=HISTORY, keep=keep) if node.warm_up == "venue" else None,
+            border=None if recording is None else recording.borders[index],
         ),
         armed_ns=parts.armed_ns,
         supervision=_supervision(settings, parts, index),
@@ -199,7 +205,7 @@ def _builder(settings: Settings, parts: Parts) -> LiveNodeBuilder:
     )
     risk = engine_risk(settings.risk, bar_types)
     builder = (
-        LiveNode.builder(_NAME, TraderId(f"{_NAME}-001"), _environment(settings))
+        LiveNodeBuilder.from_config(_NAME, _config(settings, parts))
         .with_logging(_logging(parts.logs))
         .with_reconciliation(settings.mode != "paper")
         .with_timeout_connection(node.connect_secs)
@@ -219,6 +225,14 @@ def _builder(settings: Settings, parts: Parts) -> LiveNodeBuilder:
     if settings.mode != "paper":
         builder = builder.with_exec_engine_config(_execution(parts))
     return builder
+
+
+def _config(settings: Settings, parts: Parts) -> LiveNodeConfig:
+    return LiveNodeConfig(
+        environment=_environment(settings),
+        trader_id=TraderId(f"{_NAME}-001"),
+        streaming=None if parts.recording is None else parts.recording.streaming,
+    )
 
 
 def _data_engine() -> LiveDataEngineConfig:
@@ -283,6 +297,9 @@ def _checks(
         "journal": lambda _now_ns: parts.journal_fault(),
         "told": Forgetter(parts.store, parts.is_journalled),
     }
+    recording = parts.recording
+    if recording is not None:
+        checks["record"] = lambda _now_ns: recording.fault
     for index, each in enumerate(components):
         if each.bars is not None:
             source = "data" if len(components) == 1 else f"data {index + 1}"

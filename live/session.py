@@ -22,7 +22,7 @@ from live.monitoring.masking import Masker
 from live.monitoring.opening import Monitoring, open_monitoring
 from live.monitoring.server import ServerError
 from live.node import Built, Parts, build
-from live.pace import hurried
+from live.recording import open_recording
 from live.report import Told, report_session
 from live.retelling import SPILL, retell, take_up_spills
 from live.state import account_of, state_file
@@ -34,6 +34,7 @@ from morningstar_strategy.database.exporting import export
 from morningstar_strategy.database.journal import DatabaseJournal
 from morningstar_strategy.journal import SHADOWS, Journal
 from morningstar_strategy.settings.load import dump_settings, settings_digest
+from morningstar_strategy.settings.pace import hurried
 from morningstar_strategy.settings.schema import Settings
 from morningstar_strategy.store import StateStore, StoreError
 
@@ -93,6 +94,11 @@ def run_session(
             raise NodeError(f"node.journal: {e}") from e
         supervision = _opened(stack, open_beside(settings, rng=rng), "supervisor")
         shadows = _opened(stack, _shadows(settings, folder), "predictor.shadows")
+        recording = _opened(
+            stack,
+            open_recording(settings, folder, venues=len(links), now_ns=started_ns),
+            "runs",
+        )
         parts = Parts(
             links=links,
             store=store,
@@ -105,6 +111,7 @@ def run_session(
             armed_ns=armed_ns,
             supervision=supervision,
             shadow_journal=shadows,
+            recording=recording,
         )
         try:
             built = build(hurried(settings), parts)
@@ -122,6 +129,8 @@ def _run(built: Built, folder: Path, minutes: float | None) -> Ended:
     except Exception as e:  # the engine's own, of any type: it did not start, or not end
         why = "; ".join(built.failures) or f"{e}"
         return Ended(code=Exit.FAILED, reason=f"failed: {why}", folder=folder)
+    finally:
+        built.node.dispose()  # the record of the market is whole then
     if built.faults:
         first = built.faults.errors[0]
         reason = f"stopped after a fault: {type(first).__name__}: {first}"

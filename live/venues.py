@@ -1,7 +1,6 @@
 """Which clients a node gets: the engine's own or those of ccxt, and fills real or simulated."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,17 +16,15 @@ from ccxt_nt.errors import VenueError
 from live.errors import NodeError
 from live.exchange import Played
 from live.fees import PaperFeeModel
-from morningstar_strategy.orders import VenueStyle
 from morningstar_strategy.settings.node import VenueLink
 from morningstar_strategy.settings.schema import Settings
 from morningstar_strategy.supervisor.addresses import is_this_machine
 
-__all__ = ["Link", "links_of", "style_of"]
+__all__ = ["Link", "links_of"]
 
 
 # What a stream lost is found by a look, and may be a fill without a stop. A look asks a question
 # or two for every instrument, of which venues answer ten a second.
-_HUNDRED: Final = Decimal(100)
 _LOOK_SECS: Final = 2.0
 _LOOK_SECS_EACH: Final = 0.4
 
@@ -76,17 +73,6 @@ def links_of(settings: Settings, played: Played | None) -> tuple[Link, ...]:
         )
         for venue, names in wanted.items()
     )
-
-
-def style_of(settings: Settings) -> VenueStyle:
-    """Say how exits behave: a sandbox cuts reduce-only orders itself, real venues do not.
-
-    Its fee model takes the slippage of the settings with the fee.
-    """
-    if settings.mode == "paper":
-        charged = settings.venue.slippage_percent / _HUNDRED
-        return VenueStyle(link_stop=False, shrinks_exits=True, slippage_charged=charged)
-    return VenueStyle(link_stop=False, shrinks_exits=False)
 
 
 def _rows(settings: Settings, played: Played | None) -> tuple[VenueLink, ...]:

@@ -114,9 +114,14 @@ class Book(dict[str, Ledger]):
                 if order_id.split("-")[_TAG_AT : _TAG_AT + 1] == [tag]:
                     self.strays[order_id] = filled
 
+    @property
+    def is_owing(self) -> bool:
+        """Say whether something is not on disk yet."""
+        return self._store is not None and bool(self._owed or self._owed_strays)
+
     def settle(self) -> None:
         """Try again to keep what is not on disk yet."""
-        if self._store is not None and (self._owed or self._owed_strays):
+        if self._store is not None and self.is_owing:
             self._try_to_pay(self._store)
 
     def _keep(

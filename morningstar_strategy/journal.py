@@ -19,6 +19,8 @@ SETTINGS: Final = "settings.yaml"
 JOURNAL: Final = "journal.jsonl"
 TAPE: Final = "tape.jsonl"  # what a supervisor was asked and answered
 SHADOWS: Final = "shadows.jsonl"  # forecasts of models that only watch
+HISTORY: Final = "history"  # the bars of before a session, as a catalog of the engine
+RECORD: Final = "data"  # the market that a session saw, as a catalog of the engine
 _BUFFER_BYTES: Final = 1 << 20
 
 

@@ -54,6 +54,15 @@ class RiskWatch:
             return self.memory
         return replace(self.memory, halted=self._hindrances.reason)
 
+    def take_up(self, memory: RiskMemory) -> None:
+        """Go on from a memory that is kept already."""
+        self._take(memory)
+
+    @property
+    def is_owing(self) -> bool:
+        """Say whether something is not on disk yet."""
+        return self._owed
+
     def halt(self, reason: str) -> None:
         """Latch a halt; the first reason stays."""
         if not self.memory.halted:

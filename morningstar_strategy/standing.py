@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from nautilus_trader.common import Cache
-from nautilus_trader.model import ClientOrderId
+from nautilus_trader.model import ClientOrderId, InstrumentId
 from nautilus_trader.trading import Strategy
 
 from morningstar_strategy.core.commands import Direction
@@ -39,13 +39,15 @@ class Standing:
 
     def all_of(self, terms: Terms) -> list[Order]:
         """Give this strategy's orders on an instrument, closed ones of a short while ago too."""
-        owner = self._strategy.strategy_id
-        return list(self._cache.orders(instrument_id=terms.instrument_id, strategy_id=owner))
+        return self._of(terms.instrument_id)
 
     def beside(self, order: Order) -> list[Order]:
         """Give this strategy's orders on the instrument of one of them, closed ones too."""
+        return self._of(order.instrument_id)
+
+    def _of(self, instrument_id: InstrumentId) -> list[Order]:
         owner = self._strategy.strategy_id
-        return list(self._cache.orders(instrument_id=order.instrument_id, strategy_id=owner))
+        return list(self._cache.orders(instrument_id=instrument_id, strategy_id=owner))
 
     def exposed(self, terms: Terms) -> Decimal:
         """Give what is held of an instrument beyond what its working stops cover, in base units.

@@ -8,7 +8,6 @@ from typing import Final
 
 from live.auditing.findings import Criterion, Finding, Verdict
 from live.auditing.session import PriceBar, Session, bars_told
-from live.pace import hurried, step_ns
 from morningstar_strategy.core.records import Record
 from morningstar_strategy.journal import (
     JOURNAL,
@@ -19,6 +18,7 @@ from morningstar_strategy.journal import (
     verify,
 )
 from morningstar_strategy.settings.load import load_settings
+from morningstar_strategy.settings.pace import hurried, step_ns
 
 __all__ = ["BarsOf", "journal_is_whole", "read_session"]
 

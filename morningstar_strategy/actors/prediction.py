@@ -1,6 +1,6 @@
 """Bars in, predictions out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,6 +9,7 @@ from nautilus_trader.model import Bar, BarType
 
 from morningstar_strategy.actors.bars import BarLog
 from morningstar_strategy.actors.base import Actor
+from morningstar_strategy.border import Border
 from morningstar_strategy.core.prediction import Forecaster, Prediction
 from morningstar_strategy.core.records import of_abstention, of_health
 from morningstar_strategy.faults import Faults, guarded
@@ -26,6 +27,7 @@ class WarmUp:
 
     bars: int
     patience_secs: float = 30.0
+    keep: Callable[[Sequence[Bar]], None] | None = None  # where a session is recorded
 
     def __post_init__(self) -> None:
         if not self.bars > 0:
@@ -50,11 +52,13 @@ class PredictionActor(Actor):
         faults: Faults,
         warm_up: WarmUp | None = None,
         bar_log: BarLog | None = None,
+        border: Border | None = None,
         tag: str = "",
     ) -> None:
         del tag  # the engine has it from __new__
         self.faults = faults
         self._bar_log = bar_log
+        self._border = border
         self._forecasters = dict(forecasters)
         self._abstained = dict.fromkeys(self._forecasters, "")
         self._newest = dict.fromkeys(self._forecasters, 0)
@@ -83,6 +87,8 @@ class PredictionActor(Actor):
             self._predict(bar)
 
     def _predict(self, bar: Bar) -> None:
+        if self._border is not None:
+            self._border.bar(bar.bar_type.instrument_id.value, bar.ts_event)
         prediction = self._absorbed(bar)
         if prediction is not None:
             self._publish(bar.bar_type, prediction)
@@ -126,7 +132,10 @@ class PredictionActor(Actor):
         if not bars or bars[0].bar_type not in self._waiting:
             return
         bar_type = bars[0].bar_type
-        for bar in sorted(bars, key=lambda bar: bar.ts_event):
+        past = sorted(bars, key=lambda bar: bar.ts_event)
+        if self._warm_up is not None and self._warm_up.keep is not None:
+            self._warm_up.keep(past)
+        for bar in past:
             self._absorbed(bar)
         self._say(bar_type, "warmed up", f"{len(bars)} bars of before the start")
         self._begin(bar_type)

@@ -18,10 +18,13 @@ _MANIFEST: Final = "manifest.json"
 
 
 def export(url: str, name: str, folder: Path) -> Kept:
-    """Check a session and write it as a run folder, which must not exist; raises DatabaseError."""
+    """Check a session and write it as a run folder; raises DatabaseError.
+
+    The folder may hold the record of the session, but no journal.
+    """
     kept = verified(url, name)
     partial = folder.with_name(f".{folder.name}.partial")
-    if folder.exists():
+    if (folder / _JOURNAL).exists() or (folder / _MANIFEST).exists():
         raise DatabaseError(f"run folder {folder} exists already")
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -30,7 +33,9 @@ def export(url: str, name: str, folder: Path) -> Kept:
         (partial / _SETTINGS).write_text(kept.session.settings, encoding="utf-8", newline="")
         manifest = json.dumps(_manifest(kept, digest), indent=2, sort_keys=True)
         (partial / _MANIFEST).write_text(manifest + "\n", encoding="utf-8")
-        partial.rename(folder)
+        folder.mkdir(exist_ok=True)
+        for each in (_JOURNAL, _SETTINGS, _MANIFEST):  # with the manifest it is whole
+            (partial / each).replace(folder / each)
     except OSError as e:
         raise DatabaseError(f"run folder {folder} cannot be written: {e.strerror}") from e
     finally:

@@ -75,6 +75,7 @@ class NodeSettings(Section):
     warm_up: Literal["venue", "catalog", "none"] = "venue"
     connect_secs: int = Field(default=60, ge=1, le=600)
     settle_secs: int = Field(default=5, ge=1, le=300)  # for last answers after the strategies stop
+    record: bool = True  # what the session sees, so that it can be replayed
 
     @field_validator("venues")
     @classmethod

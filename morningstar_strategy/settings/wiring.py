@@ -15,6 +15,7 @@ from morningstar_strategy.actors.journaling import JournalActor, Sink
 from morningstar_strategy.actors.prediction import PredictionActor, WarmUp
 from morningstar_strategy.actors.shadow import ShadowActor
 from morningstar_strategy.actors.supervision import SupervisionActor
+from morningstar_strategy.border import Border
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.prediction import Forecaster, Predictor
 from morningstar_strategy.faults import Faults
@@ -72,6 +73,7 @@ class Place:
     `store` keeps open plans and halts across restarts, and with one what the venue reports at the
     start is the strategy's own; a backtest has none and starts afresh. `tag` tells them from others
     of the same node; the first ones do what is done once in a node, such as to keep the journal.
+    Through a `border` a session is recorded, or replayed.
     """
 
     faults: Faults = field(default_factory=Faults)
@@ -80,6 +82,7 @@ class Place:
     tag: str = _FIRST
     at_stop: AtStop = AtStop.LEAVE
     warm_up: WarmUp | None = None
+    border: Border | None = None
 
     @property
     def is_first(self) -> bool:
@@ -125,7 +128,11 @@ def make_components(
         _check_arming(settings, predictor, armed_ns)
     mandate = _mandate(settings, traded, style, supervision, place)
     strategy = MorningstarStrategy(
-        mandate=mandate, faults=faults, store=place.store, hindrances=place.hindrances
+        mandate=mandate,
+        faults=faults,
+        store=place.store,
+        hindrances=place.hindrances,
+        border=place.border,
     )
     every = settings.journal.assessments == "all"
     bar_types = traded.bar_types
@@ -143,6 +150,7 @@ def make_components(
             faults=faults,
             warm_up=place.warm_up,
             bar_log=bars,
+            border=place.border,
             tag=place.suffix,
         )
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+from nautilus_trader.common import Clock
 from nautilus_trader.model import OrderFilled, OrderSide, OrderType
 
 from morningstar_strategy.core.commands import Direction
@@ -24,6 +25,7 @@ OURS: Final = "O-"  # how the engine's own order ids begin; a person's orders ha
 class Booker(Teller):
     """Keeps ledgers true to fills and positions."""
 
+    _clock: Clock
     _mandate: Mandate
     _orders: Orders
     _reader: Reader
@@ -34,7 +36,7 @@ class Booker(Teller):
         """Book so much of a fill of one of a plan's orders, and tell of it."""
         name, mandate = event.instrument_id.value, self._mandate
         ledger = self._book[name]
-        self._filled_ns = self.clock.timestamp_ns()
+        self._filled_ns = self._clock.timestamp_ns()
         fill = part_of(self._read(event), quantity)
         if fee := foreign_fee(event, mandate.currency):
             self._say(event.ts_event, name, "fee not counted", fee)
@@ -81,7 +83,7 @@ class Booker(Teller):
         sign = 0 if ledger is None else ledger.plan.direction.sign
         planned = Decimal(0) if ledger is None else max(ledger.open_quantity, Decimal(0))
         held = max(sign * net, Decimal(0))
-        now_ns = self.clock.timestamp_ns()
+        now_ns = self._clock.timestamp_ns()
         if ledger is not None and held < planned:
             price = self._price_of_loss(name, ledger)
             self._book[name] = ledger.vanished(price, held)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from morningstar_strategy.book import StoreError
+from morningstar_strategy.border import Border, Origin, crossing
 from morningstar_strategy.core.commands import (
     AdjustTrade,
     CancelOrder,
@@ -40,13 +41,23 @@ class MorningstarStrategy(Clerk):
         faults: Faults,
         store: Store | None = None,
         hindrances: Hindrances | None = None,
+        border: Border | None = None,
     ) -> None:
-        super().__init__(mandate=mandate, faults=faults, store=store, hindrances=hindrances)
+        super().__init__(
+            mandate=mandate, faults=faults, store=store, hindrances=hindrances, border=border
+        )
         self._costs: dict[str, float] = {}
         self._idle_reason: dict[str, str] = {}
 
     @guarded
     def on_start(self) -> None:
+        """Begin to trade."""
+        if self.border is not None:
+            self.border.attach(self, self.clock)
+        self.begin()
+
+    @crossing(Origin.MADE)
+    def begin(self) -> None:
         """Take hold of the engine's parts and listen to the assessments."""
         self._take_hold()
         self._costs = {
@@ -64,26 +75,32 @@ class MorningstarStrategy(Clerk):
         self.subscribe_topic(ASSESSMENT, self.on_assessment)
         self._observe(self._clock.timestamp_ns())
 
+    @crossing(Origin.MADE)
     def would_act(self, prediction: Prediction) -> bool:
         """Say quickly whether this may do something on a prediction by itself."""
         now_ns = self._clock.timestamp_ns()
-        return not self.faults and self._window.would_act(prediction, now_ns=now_ns)
+        return not self._is_faulty and self._window.would_act(prediction, now_ns=now_ns)
 
+    @crossing(Origin.MADE)
     def glimpse(self, prediction: Prediction) -> Glimpse | None:
         """Show what this sees and would do by itself; None where it decides nothing."""
-        if self.faults:
+        if self._is_faulty:
             return None
         return self._window.glimpse(prediction, now_ns=self._clock.timestamp_ns())
 
     @guarded
     def on_assessment(self, assessment: Any) -> None:
+        """Act on an assessment; another strategy of this node may trade the instrument."""
+        if assessment.prediction.instrument_id in self._terms:
+            self.act_on(assessment)
+
+    @crossing(Origin.AWAITED)
+    def act_on(self, assessment: Assessment) -> None:
         """Decide on an assessment, let the gate rule, carry out what it approved.
 
         After a fault nothing is decided any more, but what is open is still tended.
         """
         name = assessment.prediction.instrument_id
-        if name not in self._terms:  # another strategy of this node trades it
-            return
         now_ns = self._clock.timestamp_ns()
         if now_ns >= self._observe_due_ns:
             self._observe(now_ns)
@@ -94,7 +111,7 @@ class MorningstarStrategy(Clerk):
             self._tend(name)
             ledger = self._orders.book.get(name)
         trade = Flat() if ledger is None else ledger.trade
-        if self.faults:
+        if self._is_faulty:
             return
         policy, cost = self._mandate.decision, self._costs[name]
         if is_idle(assessment, trade, now_ns=now_ns, policy=policy, cost=cost):
@@ -138,6 +155,7 @@ class MorningstarStrategy(Clerk):
                 self._tell_plan(Pending(plan=opened.plan), ts_event=now_ns)
             self._settle(name)
 
+    @crossing(Origin.HEARD)
     def execute_command(self, text: str | bytes) -> Ruling:
         """Put a command in strict JSON before the gate, and carry out what it approved.
 
@@ -162,7 +180,7 @@ class MorningstarStrategy(Clerk):
         command = parse_command(text)
         name = self._meant(command)
         now = self.snapshot(name)
-        if now is None or (self.faults and isinstance(command, PlanTrade)):
+        if now is None or (self._is_faulty and isinstance(command, PlanTrade)):
             why = "no price was seen yet" if now is None else f"a fault: {self.faults.errors[0]}"
             raise CommandError(f"{command.action} cannot be carried out: {why}")
         return command, name, now

@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Final, Protocol
 
 from nautilus_trader.model import FundingRateUpdate, OrderFilled
 
 from morningstar_strategy.book import Book, PlanStore
+from morningstar_strategy.border import Border, Origin, crossing
+from morningstar_strategy.border.codecs import MEMORY, PLAIN, TERMS
+from morningstar_strategy.border.engine import Engine
+from morningstar_strategy.border.seen import SeenHindrances, SeenStore
 from morningstar_strategy.core.ledger import Ledger, Role
 from morningstar_strategy.core.records import of_equity
 from morningstar_strategy.core.risk import AccountRisk, account_risk
@@ -40,9 +45,14 @@ class PlanKeeper(Booker):
         faults: Faults,
         store: Store | None = None,
         hindrances: Hindrances | None = None,
+        border: Border | None = None,
     ) -> None:
         self.faults = faults
-        self.hindrances = Hindrances() if hindrances is None else hindrances
+        self.border = border
+        hindrances = Hindrances() if hindrances is None else hindrances
+        if border is not None:
+            store, hindrances = SeenStore(store, border), SeenHindrances(hindrances, border)
+        self.hindrances = hindrances
         self._mandate = mandate
         self._terms: Mapping[str, Terms] = {}
         self._observe_due_ns = 0
@@ -55,26 +65,43 @@ class PlanKeeper(Booker):
 
     def _take_hold(self) -> None:
         """Take hold of the engine's parts; it has them from the start on."""
-        cache, mandate = self.cache, self._mandate
-        learnt = mandate.traded.learn(cache)
+        engine, mandate = Engine.of(self, self.border), self._mandate
+        learnt = self._learn()
         self._terms = {each.instrument_id.value: each for each in learnt}
-        self._clock, self._cache = self.clock, cache
+        self._clock, self._cache = engine.clock, engine.cache
         self._reader = Reader(
-            cache=cache, portfolio=self.portfolio, venue=mandate.venue, currency=mandate.currency
+            cache=engine.cache,
+            portfolio=engine.portfolio,
+            venue=mandate.venue,
+            currency=mandate.currency,
         )
         self._orders = Orders(
-            strategy=self,
-            cache=cache,
-            factory=self.order_factory,
+            strategy=engine.hands,
+            cache=engine.cache,
+            factory=engine.factory,
             style=mandate.style,
             book=self._book,
         )
         for terms in learnt:
             self.subscribe_funding_rates(terms.instrument_id)
 
-    @guarded
-    def on_stop(self) -> None:
-        """Let risk see the equity once more and mark it; positions keep their stops."""
+    def _learn(self) -> tuple[Terms, ...]:
+        """Learn how the instruments trade, and what risk remembers."""
+        learn = partial(self._mandate.traded.learn, self.cache)
+        if self.border is None:
+            return learn()
+        self._watch.take_up(self.border.see("risk memory", lambda: self._watch.memory, MEMORY))
+        return self.border.see("terms", learn, TERMS)
+
+    @property
+    def _is_faulty(self) -> bool:
+        """Say whether anything of this node failed that must not fail."""
+        if self.border is None:
+            return bool(self.faults)
+        return bool(self.border.see("fault", lambda: bool(self.faults), PLAIN))
+
+    def _mark_last(self) -> None:
+        """Let risk see the equity once more and mark it."""
         now_ns = self._clock.timestamp_ns()
         equity = self._see_equity(now_ns)
         if equity is not None:
@@ -143,6 +170,7 @@ class PlanKeeper(Booker):
     # ------------------------------------------------------------ what the venue says
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_filled(self, event: OrderFilled) -> None:
         """Book a fill and see that what is open is protected."""
         name = event.instrument_id.value
@@ -172,6 +200,7 @@ class PlanKeeper(Booker):
         self._tend(name)
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_accepted(self, event: Event) -> None:
         """Go on with what waited for the venue's word."""
         self._tell_order(event, "accepted", "")
@@ -180,23 +209,27 @@ class PlanKeeper(Booker):
             self._tend(event.instrument_id.value)
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_updated(self, event: Event) -> None:
         """Take notice; the next bar looks whether more is to be changed."""
         self._tell_order(event, "updated", "")
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_canceled(self, event: Event) -> None:
         """Replace what must not be missing."""
         self._tell_order(event, "canceled", "")
         self._tend(event.instrument_id.value)
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_expired(self, event: Event) -> None:
         """Replace what must not be missing."""
         self._tell_order(event, "expired", "")
         self._tend(event.instrument_id.value)
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_modify_rejected(self, event: Event) -> None:
         """Put a second stop where the venue will not enlarge the first."""
         name = event.instrument_id.value
@@ -206,16 +239,19 @@ class PlanKeeper(Booker):
             self._tend(name)
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_cancel_rejected(self, event: Event) -> None:
         """Leave the order as it stands; the next bar tries again."""
         self._tell_order(event, "cancel rejected", f"{event.reason}")
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_rejected(self, event: Event) -> None:
         """Close at market where the venue refused the only stop, or one that was passed."""
         self._after_refusal(event, "rejected")
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_order_denied(self, event: Event) -> None:
         """Close at market where the engine refused a stop."""
         self._after_refusal(event, "denied")
@@ -288,6 +324,7 @@ class PlanKeeper(Booker):
             self._even_out(name)
 
     @guarded
+    @crossing(Origin.HEARD)
     def on_funding_rate(self, funding_rate: FundingRateUpdate) -> None:
         """Record what the position pays or receives at a settlement."""
         name = funding_rate.instrument_id.value

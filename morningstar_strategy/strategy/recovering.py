@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from nautilus_trader.model import OrderFilled
 
+from morningstar_strategy.border.engine import fills_of
 from morningstar_strategy.core.ledger import OrderRef, Role
 from morningstar_strategy.core.records import Kind, Record, Value
 from morningstar_strategy.strategy.booking import OURS
@@ -80,8 +81,7 @@ class Recoverer(PlanKeeper):
 
     def _missed(self, ref: OrderRef) -> Iterator[tuple[OrderFilled, Decimal]]:
         """Give what is not booked of an order's fills; the venue tells them in their order."""
-        order = self._orders.known(ref)
-        fills = [] if order is None else [e for e in order.events() if isinstance(e, OrderFilled)]
+        fills = fills_of(self._cache, ref.order_id)
         booked = ref.filled
         for event in sorted(fills, key=lambda event: event.ts_event):
             quantity = self._terms[event.instrument_id.value].base_of(event.last_qty)

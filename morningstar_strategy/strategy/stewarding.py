@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from morningstar_strategy.border import Origin, crossing
 from morningstar_strategy.core.limits import reset
 from morningstar_strategy.core.risk import endangered
 from morningstar_strategy.core.state import Pending
@@ -27,18 +28,26 @@ class Steward(Recoverer):
         """Give what is held of an instrument without a working stop, in base units."""
         return self._orders.exposed(self._terms[name])
 
+    @crossing(Origin.HEARD)
     def protect(self, name: str) -> None:
         """Bring position and orders of an instrument to what they should be."""
+        self._protect(name)
+
+    def _protect(self, name: str) -> None:
         self._even_out(name)
         self._tend(name)
 
+    @crossing(Origin.HEARD)
     def close(self, name: str, reason: str) -> None:
         """Close what is held of an instrument, whatever it takes."""
+        self._close(name, reason)
+
+    def _close(self, name: str, reason: str) -> None:
         ledger = self._book.get(name)
         try:
             if ledger is not None:
                 self._book[name] = ledger.calling_off(reason)
-            self.protect(name)
+            self._protect(name)
         finally:
             # Also where our own books are what is broken
             terms = self._terms[name]
@@ -47,15 +56,24 @@ class Steward(Recoverer):
 
     @guarded
     def on_stop(self) -> None:
+        """Stop trading."""
+        self.end()
+
+    @crossing(Origin.MADE)
+    def end(self) -> None:
         """Take the last mark of the equity, and do with what is open as the mandate says."""
-        super().on_stop()
+        self._mark_last()
         if self._mandate.at_stop is AtStop.FLATTEN and self.leftovers():
             for ledger in self._book.values():  # no event of the close comes here any more
                 self._orders.cancel_exits(ledger)
-        self.wind_down()
+        self._wind_down()
 
+    @crossing(Origin.HEARD)
     def wind_down(self) -> None:
         """Do with what is open as the mandate says of a node that stops; may be done again."""
+        self._wind_down()
+
+    def _wind_down(self) -> None:
         match self._mandate.at_stop:
             case AtStop.KEEP:
                 self._take_back_entries("the node stops")
@@ -76,6 +94,12 @@ class Steward(Recoverer):
 
     def keep(self) -> None:
         """Bring to the store what it could not take before."""
+        if self._book.is_owing or self._watch.is_owing:
+            self.settle()
+
+    @crossing(Origin.HEARD)
+    def settle(self) -> None:
+        """Try to keep what is not on disk yet."""
         self._book.settle()
         self._watch.settle()
 
@@ -87,6 +111,7 @@ class Steward(Recoverer):
 
     # ------------------------------------------------------------ what a person asks
 
+    @crossing(Origin.HEARD)
     def halt(self, reason: str, *, flatten: bool) -> None:
         """Latch a halt, take back entries, and close everything where that is asked."""
         self._watch.halt(reason)
@@ -106,6 +131,7 @@ class Steward(Recoverer):
             return f"{e}"
         return ""
 
+    @crossing(Origin.HEARD)
     def lift(self, *, operator: str) -> str:
         """Lift every halt in the name of a person; say what was reset.
 
@@ -138,8 +164,13 @@ class Steward(Recoverer):
         now = self._any_snapshot(now_ns)
         reason = "" if now is None else endangered(now, self._mandate.risk, self._watch.memory)
         if reason:
-            self._see_equity(now_ns)
+            self.heed_danger()
         return reason
+
+    @crossing(Origin.HEARD)
+    def heed_danger(self) -> None:
+        """Let risk see the equity now."""
+        self._see_equity(self._clock.timestamp_ns())
 
     def leftovers(self) -> tuple[str, ...]:
         """Name every position and working order that the engine knows of these instruments."""
@@ -183,7 +214,7 @@ class Steward(Recoverer):
 
     def _close_all(self, reason: str) -> None:
         for name in self.names:
-            self.close(name, reason)
+            self._close(name, reason)
 
     def _tell_halt(self) -> None:
         self._see_equity(self._clock.timestamp_ns())

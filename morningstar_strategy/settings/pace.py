@@ -1,21 +1,24 @@
-"""How fast bars come: as they were, or many times faster from an exchange on this machine."""
+"""What a live session's settings mean for its strategy: the pace of bars, the ways of the venue."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
-from live.errors import NodeError
+from morningstar_strategy.orders import VenueStyle
+from morningstar_strategy.settings.load import SettingsError
 from morningstar_strategy.settings.schema import Settings
 
-__all__ = ["hurried", "step_ns"]
+__all__ = ["hurried", "step_ns", "style_of"]
 
 _SECOND: Final = 1_000_000_000
+_HUNDRED: Final = Decimal(100)
 
 
 def step_ns(settings: Settings) -> int:
-    """Give the time from one bar to the next; raise NodeError where it is no whole second."""
+    """Give the time from one bar to the next; raise SettingsError where it is no whole second."""
     interval_ns, speed = settings.data.interval.nanoseconds, settings.node.speed
     if interval_ns % (speed * _SECOND):
-        raise NodeError(
+        raise SettingsError(
             f"node.speed must divide the seconds of data.interval {settings.data.interval.value}, "
             f"was {speed}"
         )
@@ -50,3 +53,14 @@ def hurried(settings: Settings) -> Settings:
             ),
         }
     )
+
+
+def style_of(settings: Settings) -> VenueStyle:
+    """Say how exits behave: a sandbox cuts reduce-only orders itself, real venues do not.
+
+    Its fee model takes the slippage of the settings with the fee.
+    """
+    if settings.mode == "paper":
+        charged = settings.venue.slippage_percent / _HUNDRED
+        return VenueStyle(link_stop=False, shrinks_exits=True, slippage_charged=charged)
+    return VenueStyle(link_stop=False, shrinks_exits=False)

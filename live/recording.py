@@ -1,0 +1,80 @@
+"""What a session leaves beside its journal, so that it can be replayed."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nautilus_trader.model import Bar, BarType, NautilusDataType
+from nautilus_trader.persistence import DataCatalogConfig, ParquetDataCatalog, StreamingConfig
+
+from morningstar_strategy.border import Recorder, crossings_file
+from morningstar_strategy.journal import HISTORY, RECORD, SETTINGS
+from morningstar_strategy.settings.load import dump_settings
+from morningstar_strategy.settings.schema import Settings
+
+__all__ = ["Recording", "open_recording"]
+
+_FLUSH_MS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Where a session is recorded: the market, and what crossed each strategy's border."""
+
+    folder: Path
+    borders: tuple[Recorder, ...]
+    kept: set[BarType] = field(default_factory=set)  # whose history is on disk
+
+    @property
+    def fault(self) -> str:
+        """Say why the session could not be replayed as it stands, "" where it could."""
+        return "; ".join(each.fault for each in self.borders if each.fault)
+
+    def keep_history(self, bars: Sequence[Bar]) -> None:
+        """Keep the bars of before the session from which a model went on."""
+        if bars and bars[0].bar_type not in self.kept:  # models that only watch ask again
+            self.kept.add(bars[0].bar_type)
+            root = self.folder / HISTORY
+            root.mkdir(exist_ok=True)
+            ParquetDataCatalog(f"{root}").write_bars(list(bars))
+
+    @property
+    def streaming(self) -> StreamingConfig:
+        """Have the engine write all market data that comes into a catalog of its own."""
+        kinds = NautilusDataType
+        root = f"{self.folder / RECORD}"
+        return StreamingConfig(
+            root,
+            catalog=DataCatalogConfig(root),
+            flush_interval_ms=_FLUSH_MS,
+            promote_on_close=True,
+            data_types=[
+                kinds.Instrument,
+                kinds.Bar,
+                kinds.TradeTick,
+                kinds.QuoteTick,
+                kinds.FundingRateUpdate,
+            ],
+            record_types=[],
+        )
+
+
+@contextmanager
+def open_recording(
+    settings: Settings, folder: Path, *, venues: int, now_ns: int
+) -> Iterator[Recording | None]:
+    """Record a session in its run folder; one that never began leaves nothing there."""
+    if not settings.node.record:
+        yield None
+        return
+    folder.mkdir(parents=True)
+    (folder / SETTINGS).write_text(dump_settings(settings), encoding="utf-8")
+    files = [folder / crossings_file(index) for index in range(venues)]
+    with ExitStack() as stack:
+        opened = (Recorder(path, clock_ns=lambda: now_ns) for path in files)
+        borders = tuple(stack.enter_context(each) for each in opened)
+        yield Recording(folder=folder, borders=borders)
+    if not any(path.stat().st_size for path in files):
+        shutil.rmtree(folder)

@@ -1,0 +1,255 @@
+"""Hands back what crossed the border in a session, in its order and at its time."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from nautilus_trader.common import Clock
+
+from morningstar_strategy.border.arguments import read, written
+from morningstar_strategy.border.crossing import Asked, Codec, Origin, Plain
+from morningstar_strategy.border.recorder import ACT, BAR, CALL, RAISED, SEEN
+
+__all__ = ["DivergedError", "Replayer", "crossings"]
+
+# `Any` in this module: lines are JSON of several shapes, and calls give values of every type
+
+
+class DivergedError(Exception):
+    """What is replayed does something else than the session did: here first."""
+
+
+class _EndedError(Exception):
+    """The record ends in the middle of a call, as a kill leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of the record."""
+
+    depth: int
+    ts: int
+    origin: Origin
+    what: str
+    args: list[Plain]
+    named: dict[str, Plain]
+
+    def is_of(self, asked: Asked) -> bool:
+        """Say whether this is the same call."""
+        return self.what == asked.what and (self.args, self.named) == _plain(asked)
+
+
+type _Key = tuple[str, str]
+
+
+class Replayer:
+    """Stands where a recorder stood.
+
+    Calls that were heard are made at their time; calls that the replay makes itself wait for their
+    turn, and get the time of the record. `is_over` from the end of the record, or from where the
+    two part: then nothing is called any more.
+    """
+
+    def __init__(self, lines: Iterable[list[Plain]]) -> None:
+        self.is_over = False
+        self.divergence: DivergedError | None = None
+        self.raised: list[Exception] = []  # by calls that were heard
+        self._lines = (line for line in lines if line[0] != BAR)
+        self._next: list[Plain] | None = next(self._lines, None)
+        self._known: dict[str, Plain] = {}
+        self._looks = 0
+        self._depth = 0
+        self._now_ns = 0
+        self._waiting: dict[_Key, Callable[[], Any]] = {}  # calls whose moment has not come
+        self._targets: list[object] = []
+        self._clock: Clock | None = None
+        self._alerts = 0
+
+    @property
+    def parted(self) -> str:
+        """Say where the replay did something else than the session, "" where it never did."""
+        if self.divergence is not None:
+            return f"{self.divergence}"
+        return (
+            "" if self._next is None else f"the session went on with {self._next}, nothing did so"
+        )
+
+    def attach(self, target: object, clock: Clock) -> None:
+        """Take hold of who hears the calls, and of the clock that brings them."""
+        self._targets.append(target)
+        self._clock = clock
+
+    def bar(self, instrument_id: str, ts_event: int) -> None:
+        """Leave it: bars come from the record of the market."""
+
+    # ------------------------------------------------------------ calls
+
+    def call(self, origin: Origin, asked: Asked, run: Callable[[], Any]) -> Any:
+        """Let a call in when it is its turn; one that is awaited may be let in later."""
+        if self.is_over:
+            return None
+        key = (asked.what, json.dumps(_plain(asked)))
+        if origin is Origin.AWAITED:
+            self._waiting[key] = run
+            self._go_on(until=key)
+            return None
+        if origin is Origin.MADE:
+            self._go_on(until=key)
+        call = self._upcoming()
+        if self.is_over or self._next is None:  # the session was killed before it came to this
+            self.is_over = True
+            return None
+        if call is None or not call.is_of(asked):
+            self._part(f"the session went on with {self._next}, the replay with {key}")
+        try:
+            return self._enter(call, run)
+        finally:
+            if not self._depth and origin is Origin.MADE:
+                self._go_on()
+
+    def _go_on(self, *, until: _Key | None = None) -> None:
+        """Make the calls of the record whose time has come, and those before `until`."""
+        now_ns = self._clock.timestamp_ns() if self._clock is not None else 0
+        while not self.is_over and (call := self._upcoming()) is not None:
+            key = (call.what, json.dumps((call.args, call.named)))
+            is_early = until is None and call.ts > now_ns
+            if is_early or (call.origin is Origin.MADE):
+                break
+            if call.origin is Origin.HEARD:
+                self._hear(call)
+            elif (run := self._waiting.pop(key, None)) is not None:
+                self._enter(call, run)
+            else:
+                break
+            if key == until:
+                until = None
+        if not self._depth:
+            self._set_alert()
+
+    def _upcoming(self) -> _Call | None:
+        """Give the next line where it is a call at this depth."""
+        if self._next is None or self._next[0] != CALL:
+            return None
+        _, depth, ts, origin, what, args, named = self._next
+        if depth != self._depth + 1:
+            return None
+        return _Call(depth, ts, Origin(origin), what, args, named)
+
+    def _hear(self, call: _Call) -> None:
+        """Call as the session was called; what it raises was for that caller to mind."""
+        asked = read(call.what, call.args, call.named)
+        target = next(each for each in self._targets if hasattr(each, asked.what))
+        try:
+            getattr(target, asked.what)(*asked.args, **asked.named)
+        except DivergedError:
+            raise
+        except Exception as e:
+            self.raised.append(e)
+
+    def _enter(self, call: _Call, run: Callable[[], Any]) -> Any:
+        before_ns, self._now_ns = self._now_ns, call.ts
+        self._depth += 1
+        self._step()
+        try:
+            return run()
+        except _EndedError:
+            self.is_over = True
+            return None
+        finally:
+            self._depth -= 1
+            self._now_ns = before_ns
+
+    def _set_alert(self) -> None:
+        """Have the clock wake this up when the next call was heard."""
+        call = self._upcoming()
+        if self._clock is None or call is None or self.is_over or call.origin is Origin.MADE:
+            return
+        if call.ts > self._clock.timestamp_ns():
+            self._alerts += 1
+            self._clock.set_time_alert_ns(
+                f"crossing-{self._alerts}", call.ts, lambda _event: self._go_on()
+            )
+
+    # ------------------------------------------------------------ answers and acts
+
+    def now_ns(self, look: Callable[[], int]) -> int:
+        """Give the time at which the call began in the session."""
+        return self._now_ns if self._depth else look()
+
+    def see[T](
+        self,
+        question: str,
+        look: Callable[[], T],
+        codec: Codec[T],
+        raises: tuple[type[Exception], ...] = (),
+    ) -> T:
+        """Give what was seen in the session, whatever would be seen now."""
+        if not self._depth:
+            return look()
+        self._looks += 1
+        if self._next is not None and self._next[0] == SEEN and self._next[1] == self._looks:
+            _, _, asked, answer = self._next
+            if asked != question:
+                self._part(f"the session asked for {asked}, the replay for {question}")
+            self._known[question] = answer
+            self._step()
+        if question not in self._known:
+            if self._next is None:
+                raise _EndedError
+            self._part(f"the replay asked for {question}, the session went on with {self._next}")
+        answer = self._known[question]
+        if isinstance(answer, dict) and RAISED in answer:
+            name, words = answer[RAISED]
+            raise next(each for each in raises if each.__name__ == name)(words)
+        return codec.decode(answer)
+
+    def act(self, what: Plain, do: Callable[[], None]) -> None:
+        """Hold what goes out against the session; nothing goes out, but what came of it comes."""
+        del do
+        if not self._depth:
+            return
+        if self._next is None:
+            raise _EndedError
+        if self._next[0] != ACT or self._next[1:] != [self._looks, json.loads(json.dumps(what))]:
+            self._part(f"the session went on with {self._next}, the replay did {what}")
+        self._step()
+        while (call := self._upcoming()) is not None and call.origin is Origin.HEARD:
+            self._hear(call)
+
+    def forget(self, question: str) -> None:
+        """Free the memory of an answer."""
+        self._known.pop(question, None)
+
+    def _step(self) -> None:
+        self._next = next(self._lines, None)
+
+    def _part(self, why: str) -> NoReturn:
+        self.is_over = True
+        self.divergence = DivergedError(f"{why} (look {self._looks}, {self._now_ns} ns)")
+        raise self.divergence
+
+
+def crossings(texts: Iterable[str]) -> Iterator[list[Plain]]:
+    """Read lines; the last one may be torn by a kill. Raises ValueError naming a faulty one."""
+    last = ""
+    for number, text in enumerate(texts, start=1):
+        if last:
+            raise ValueError(last)
+        try:
+            line = json.loads(text)
+        except ValueError:
+            last = f"line {number} is no crossing: {text!r:.80}"
+            continue
+        if not (isinstance(line, list) and len(line) == _LENGTHS.get(f"{line[0]}" if line else "")):
+            raise ValueError(f"line {number} is no crossing: {text!r:.80}")
+        yield line
+
+
+_LENGTHS: Final = {CALL: 7, SEEN: 4, ACT: 3, BAR: 4}
+
+
+def _plain(asked: Asked) -> tuple[Plain, Plain]:
+    """Write arguments as they are read again."""
+    args, named = json.loads(json.dumps(written(asked)))
+    return args, named
