@@ -180,6 +180,7 @@ OTHER: dict[str, Any] = {
         "warm_up": "none",
         "connect_secs": 59,
         "settle_secs": 4,
+        "record": False,
     },
     "monitoring": {
         "enabled": False,
