@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from nautilus_trader.model import Bar, BarType
 
 from backtests.errors import BacktestError
 from catalog import store
+from catalog.streams import promote
 from morningstar_strategy.border import crossings, crossings_file
 from morningstar_strategy.border.recorder import BAR, CALL
 from morningstar_strategy.core.bars import BarWindow
@@ -22,7 +23,8 @@ __all__ = ["Recorded", "Strip", "read_recorded"]
 
 # `Any` in this module: lines are JSON of several shapes, and the engine's instruments
 
-_FIRST: Final = 2  # where a line tells its time
+_TIME: Final = 2  # where the line of a call tells when, and which
+_WHAT: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Strip:
     bars: tuple[Bar, ...]
     start_ns: int
     end_ns: int
+    is_whole: bool  # the session was not killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,21 @@ class Recorded:
     strips: tuple[Strip, ...]
     instruments: Mapping[str, Any]
 
+    @property
+    def start_ns(self) -> int:
+        """Give the first moment of all."""
+        return min(strip.start_ns for strip in self.strips)
+
+    @property
+    def end_ns(self) -> int:
+        """Give the last moment of all."""
+        return max(strip.end_ns for strip in self.strips)
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether the session was stopped in order."""
+        return all(strip.is_whole for strip in self.strips)
+
     def history(self, bar_type: BarType) -> BarWindow | None:
         """Give the bars of before the session from which its model went on."""
         root = self.run / HISTORY
@@ -55,14 +73,17 @@ class Recorded:
         return store.window(store.load_bars(root, f"{bar_type}"))
 
 
-def read_recorded(run: Path) -> Recorded:
-    """Read a run folder; raise BacktestError in one sentence for one that cannot be replayed."""
-    for name in (SETTINGS, JOURNAL, crossings_file(0)):
-        if not (run / name).is_file():
-            raise BacktestError(f"{run} has no {name}: it is no session that was recorded")
-    settings = load_settings(run / SETTINGS)
+def read_recorded(run: Path, *, overrides: Sequence[str] = ()) -> Recorded:
+    """Read a run folder, with settings that are to be other than they were.
+
+    Raises BacktestError in one sentence for one that cannot be replayed, SettingsError for its
+    settings.
+    """
+    _check(run)
+    settings = load_settings(run / SETTINGS, overrides=overrides)
     root = run / RECORD
     try:
+        promote(root)
         types = {
             series.instrument_id: BarType.from_str(series.bar_type)
             for series in store.list_series(root)
@@ -79,6 +100,17 @@ def read_recorded(run: Path) -> Recorded:
         strips=strips,
         instruments={f"{each.id}": each for each in told},
     )
+
+
+def _check(run: Path) -> None:
+    for name in (SETTINGS, crossings_file(0)):
+        if not (run / name).is_file():
+            raise BacktestError(f"{run} has no {name}: it is no session that was recorded")
+    if not (run / JOURNAL).is_file():
+        raise BacktestError(
+            f"{run} has no {JOURNAL}: its node runs, or was killed and not started again; "
+            f"python -m morningstar_strategy.database export writes it"
+        )
 
 
 def _count(run: Path) -> int:
@@ -98,21 +130,29 @@ def _strip(
             lines = tuple(crossings(file))
         except ValueError as e:
             raise ValueError(f"{path.name}: {e}") from e
-    times = [line[_FIRST] for line in lines if line[0] == CALL]
+    times = [line[_TIME] for line in lines if line[0] == CALL]
     if not times:
         raise ValueError(f"{path.name} tells of no call")
     names = _traded(lines)
     missing = [name for name in names if name not in types]
     if missing:
         raise ValueError(f"no bars of {missing[0]} are in {RECORD}")
+    seen, whole = _as_they_came(lines, bars)
     return Strip(
         tag=f"{index + 1:03d}",
-        lines=lines,
+        lines=lines[:whole],
         bar_types=tuple(types[name] for name in names),
-        bars=tuple(_as_they_came(lines, bars)),
+        bars=seen,
         start_ns=min(times),
         end_ns=max(times),
+        is_whole=whole == len(lines) and _has_ended(lines),
     )
+
+
+def _has_ended(lines: Sequence[list[Any]]) -> bool:
+    """Say whether a strategy was stopped in order."""
+    calls = [line[_WHAT] for line in lines if line[0] == CALL]
+    return bool(calls[-1] == "end")
 
 
 def _traded(lines: Sequence[list[Any]]) -> tuple[str, ...]:
@@ -123,25 +163,44 @@ def _traded(lines: Sequence[list[Any]]) -> tuple[str, ...]:
     raise ValueError("no line tells the terms of its instruments")
 
 
-def _as_they_came(lines: Sequence[list[Any]], bars: Mapping[str, Sequence[Bar]]) -> Iterator[Bar]:
-    """Give the bars from which predictions were made, each at its moment."""
+def _as_they_came(
+    lines: Sequence[list[Any]], bars: Mapping[str, Sequence[Bar]]
+) -> tuple[tuple[Bar, ...], int]:
+    """Give the bars from which predictions were made, each at its moment.
+
+    Also tells how many of the lines they suffice for: of a session that was killed the last second
+    of bars may be missing. Raises ValueError where one is missing before others that are there.
+    """
+    held = _by_close(bars)
+    found: list[Bar] = []
+    last, lost, whole = 0, "", len(lines)
+    for number, line in enumerate(lines):
+        if line[0] != BAR:
+            continue
+        _, ts, name, ts_event = line
+        waiting = held.get((name, ts_event))
+        if not waiting:
+            lost = lost or f"the bar of {name} that closed at {ts_event} ns is not in {RECORD}"
+            whole = min(whole, number)
+            continue
+        if lost:
+            raise ValueError(lost)
+        last = max(ts, last + 1)
+        found.append(_at(waiting[0] if len(waiting) == 1 else waiting.popleft(), last))
+    return tuple(found), whole
+
+
+def _by_close(bars: Mapping[str, Sequence[Bar]]) -> Mapping[tuple[str, int], deque[Bar]]:
     held: defaultdict[tuple[str, int], deque[Bar]] = defaultdict(deque)
     for name, several in bars.items():
         for bar in several:
             held[name, bar.ts_event].append(bar)
-    last = 0
-    for line in lines:
-        if line[0] != BAR:
-            continue
-        _, ts, name, ts_event = line
-        found = held[name, ts_event]
-        if not found:
-            raise ValueError(f"the bar of {name} that closed at {ts_event} ns is not in {RECORD}")
-        bar = found[0] if len(found) == 1 else found.popleft()
-        last = max(ts, last + 1)
-        yield Bar(
-            bar.bar_type, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts_event, last
-        )
+    return held
+
+
+def _at(bar: Bar, ts: int) -> Bar:
+    """Give a bar that comes at a moment."""
+    return Bar(bar.bar_type, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts_event, ts)
 
 
 def _manifest(run: Path) -> dict[str, Any]:

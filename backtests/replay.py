@@ -1,11 +1,11 @@
 """Replays a recorded session: the same strategy on what the session saw, decision by decision."""
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, count, zip_longest
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig, LogLevel
@@ -14,10 +14,11 @@ from nautilus_trader.model import AccountType, Bar, BarType, Currency, Money, Om
 from backtests.errors import BacktestError
 from backtests.manifest import code_digest
 from backtests.models import CostModel
+from backtests.progress import ProgressActor, RunProgress
 from backtests.recorded import Recorded, Strip, read_recorded
 from morningstar_strategy.border import Replayer
 from morningstar_strategy.core.prediction import Forecaster, Predictor
-from morningstar_strategy.core.records import Kind, Record, to_line
+from morningstar_strategy.core.records import Kind, RecordError, to_line
 from morningstar_strategy.faults import Faults
 from morningstar_strategy.journal import (
     JOURNAL,
@@ -31,59 +32,87 @@ from morningstar_strategy.journal import (
     write_json,
 )
 from morningstar_strategy.model.forecasts import StreamForecaster
+from morningstar_strategy.settings.load import dump_settings, settings_digest
 from morningstar_strategy.settings.pace import hurried, style_of
 from morningstar_strategy.settings.wiring import Components, Place, make_components
 from morningstar_strategy.strategy import AtStop, Traded
 
-__all__ = ["DECISIONS", "Replayed", "replay"]
+__all__ = ["DECISIONS", "Held", "Replayed", "replay"]
 
 # `Any` in this module: the engine has no common type for instruments and actors
 
 # What is decided, and what it is decided on
-DECISIONS: Final = frozenset({Kind.ASSESSMENT, Kind.REVIEW, Kind.COMMAND, Kind.RULING})
+DECISIONS: Final = (Kind.ASSESSMENT, Kind.REVIEW, Kind.COMMAND, Kind.RULING)
+
+
+class _Told(NamedTuple):
+    """A line of a journal, and where it stands there."""
+
+    place: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The decisions of a replay held against those of its session.
+
+    `counts` and `different` are by kind. `outside` are decisions beyond the end of the other side,
+    which only a session has that was killed.
+    """
+
+    counts: Mapping[str, int]
+    different: Mapping[str, int]
+    outside: int
+    first: str  # the first that differs, "" where none does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """What came of a replay; `counts` are of the session's decisions by kind."""
+    """What came of a replay."""
 
+    run: Path
     folder: Path
-    counts: Mapping[str, int]
-    different: int  # decisions that are not as they were, or are on one side only
-    first: str  # the first of them, "" where there is none
+    held: Held
     parted: str  # where the replay did something else than the session, "" where it never did
 
     @property
     def is_same(self) -> bool:
         """Say whether every decision was made again, to the byte."""
-        return not (self.different or self.parted)
+        return not (any(self.held.different.values()) or self.parted)
 
 
-def replay(run: Path, runs: Path) -> Replayed:
-    """Replay a session's run folder into one of its own; raise BacktestError where none can be."""
-    recorded = read_recorded(run)
-    name = f"{run.resolve().name}-replay"
-    try:
-        with RunFolder(runs, name) as folder:
-            (folder / SETTINGS).write_bytes((run / SETTINGS).read_bytes())
-            with Journal(folder / JOURNAL) as journal:
-                parted = _run(recorded, journal)
-            write_json(folder / MANIFEST, _manifest(run, recorded, folder))
-            replayed = _compared(run, folder, parted)
-    except JournalError as e:
-        raise BacktestError(f"{e}") from e
-    except OSError as e:
-        raise BacktestError(f"runs folder {runs} cannot be written: {e}") from e
-    return Replayed(
-        folder=runs / name,
-        counts=replayed.counts,
-        different=replayed.different,
-        first=replayed.first,
-        parted=replayed.parted,
-    )
+def replay(run: Path, *, overrides: Sequence[str] = (), quiet: bool = True) -> Replayed:
+    """Replay a session into a run folder beside its own, with settings that may be others.
+
+    Raises BacktestError where it cannot be replayed, SettingsError for its settings.
+    """
+    with RunProgress(quiet=quiet) as progress:
+        recorded = read_recorded(run, overrides=overrides)
+        root, name = run.resolve().parent, _free_name(run.resolve())
+        try:
+            with RunFolder(root, name) as folder:
+                (folder / SETTINGS).write_text(dump_settings(recorded.settings), encoding="utf-8")
+                with Journal(folder / JOURNAL) as journal:
+                    parted = _run(recorded, journal, progress)
+                write_json(folder / MANIFEST, _manifest(run, recorded, folder))
+                held = _held(run, folder, was_killed=not recorded.is_whole)
+        except (JournalError, RecordError) as e:
+            raise BacktestError(f"{e}") from e
+        except OSError as e:
+            raise BacktestError(f"{root / name} cannot be written: {e}") from e
+    return Replayed(run=run, folder=root / name, held=held, parted=parted)
 
 
-def _run(recorded: Recorded, journal: Journal) -> str:
+def _free_name(run: Path) -> str:
+    """Name a folder beside a run that is not there yet."""
+    for number in count(1):
+        name = f"{run.name}-replay" if number == 1 else f"{run.name}-replay-{number}"
+        if not (run.parent / name).exists():
+            return name
+    raise AssertionError("count ends never")
+
+
+def _run(recorded: Recorded, journal: Journal, progress: RunProgress) -> str:
     """Run the engine over the record; say where the replay parted from it, "" where it did not."""
     faults, replayers = Faults(), [Replayer(strip.lines) for strip in recorded.strips]
     engine = BacktestEngine(
@@ -97,11 +126,14 @@ def _run(recorded: Recorded, journal: Journal) -> str:
         for strip, replayer in zip(recorded.strips, replayers, strict=True):
             _add_market(engine, recorded, strip)
             _add(engine, _components(recorded, strip, replayer, journal, faults))
+        engine.add_actor(
+            ProgressActor(progress=progress, start_ns=recorded.start_ns, end_ns=recorded.end_ns)
+        )
         engine.sort_data()
         engine.run()
     finally:
         engine.dispose()
-        return "; ".join(each.parted for each in replayers if each.parted)
+    return "; ".join(each.parted for each in replayers if each.parted)
 
 
 def _components(
@@ -166,28 +198,55 @@ def _manifest(run: Path, recorded: Recorded, folder: Path) -> dict[str, Any]:
     return {
         "replay_of": run.resolve().name,
         "mode": recorded.settings.mode,
-        "start_ns": min(strip.start_ns for strip in recorded.strips),
-        "end_ns": max(strip.end_ns for strip in recorded.strips),
-        "settings_sha256": told.get("settings_sha256", ""),
+        "start_ns": recorded.start_ns,
+        "end_ns": recorded.end_ns,
+        "settings_sha256": settings_digest(recorded.settings),
         "versions": told.get("versions", {}),
         "code_sha256": code_digest(),
         "journal_sha256": journal_digest(folder),
     }
 
 
-def _compared(run: Path, folder: Path, parted: str) -> Replayed:
-    """Hold the decisions of a replay against those of its session, line by line."""
+def _held(run: Path, folder: Path, *, was_killed: bool) -> Held:
+    """Hold the decisions of a replay against those of its session, byte by byte."""
     ours, theirs = _decisions(run), _decisions(folder)
-    counts: defaultdict[str, int] = defaultdict(int)
-    for record in ours:
-        counts[record.kind.value] += 1
-    pairs = list(zip_longest(map(to_line, ours), map(to_line, theirs)))
-    other = [pair for pair in pairs if pair[0] != pair[1]]
-    first = "" if not other else f"the session: {other[0][0]}, the replay: {other[0][1]}"
-    return Replayed(
-        folder=folder, counts=dict(counts), different=len(other), first=first, parted=parted
+    different: Counter[str] = Counter()
+    outside, faults = 0, []
+    for kind in DECISIONS:
+        for mine, other in zip_longest(ours[kind], theirs[kind]):
+            if mine is not None and other is not None and mine.line == other.line:
+                continue
+            if was_killed and (mine is None or other is None):
+                outside += 1
+                continue
+            different[kind.value] += 1
+            faults.append((mine, other))
+    if not (different or outside or _in_order(ours) == _in_order(theirs)):
+        different["order"] = 1
+    return Held(
+        counts={kind.value: len(told) for kind, told in ours.items() if told},
+        different=different,
+        outside=outside,
+        first=_first(faults),
     )
 
 
-def _decisions(folder: Path) -> list[Record]:
-    return [record for record in read_records(folder) if record.kind in DECISIONS]
+def _first(faults: Sequence[tuple[_Told | None, _Told | None]]) -> str:
+    """Tell the difference that came first, in the order of the session."""
+    if not faults:
+        return ""
+    mine, other = min(faults, key=lambda pair: min(each.place for each in pair if each))
+    said = [each.line if each else "nothing" for each in (mine, other)]
+    return f"the session: {said[0]}, the replay: {said[1]}"
+
+
+def _in_order(told: Mapping[Kind, Sequence[_Told]]) -> list[str]:
+    return [each.line for each in sorted(chain.from_iterable(told.values()))]
+
+
+def _decisions(folder: Path) -> Mapping[Kind, list[_Told]]:
+    found: dict[Kind, list[_Told]] = {kind: [] for kind in DECISIONS}
+    for place, record in enumerate(read_records(folder)):
+        if record.kind in DECISIONS:
+            found[record.kind].append(_Told(place, to_line(record)))
+    return found

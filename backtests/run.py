@@ -1,4 +1,7 @@
-"""Run one backtest: `python backtests/run.py [--config FILE] [--set a.b=c]... [--json]`."""
+"""Run one backtest: `python backtests/run.py [--config FILE] [--set a.b=c]... [--json]`.
+
+With `--from-run RUN` a live session is replayed from what it recorded.
+"""
 
 import argparse
 import json
@@ -15,16 +18,19 @@ if TYPE_CHECKING:
     from backtests.session import Finished
 
 _DEFAULT: Final = Path("config/backtest.yaml")
+SETTINGS: Final = "settings.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one backtest and print its report; 2 for anything that cannot be run."""
     args = _parse(argv)
     try:
-        settings = load_settings(args.config, overrides=args.set)
+        settings = load_settings(_settings_file(args), overrides=args.set)
         if args.show_settings:
             print(dump_settings(settings), end="")
             return 0
+        if args.from_run is not None:
+            return _replay(args)
         # The engine takes half a second to import, which nobody needs to wait for a typing error
         from backtests.session import run_backtest
 
@@ -37,6 +43,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     _print(finished, as_json=args.json)
     return 0
+
+
+def _settings_file(args: argparse.Namespace) -> Path:
+    run: Path | None = args.from_run
+    if run is None:
+        return Path(args.config)
+    if not (run / SETTINGS).is_file():
+        raise BacktestError(f"{run} has no {SETTINGS}: it is no session that was recorded")
+    return run / SETTINGS
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from backtests.replay import replay
+    from backtests.replay_table import document, summary
+
+    replayed = replay(args.from_run, overrides=args.set, quiet=args.json)
+    if args.json:
+        print(json.dumps(document(replayed), sort_keys=True))
+    else:
+        from rich.console import Console
+
+        Console().print(summary(replayed), soft_wrap=True)
+    return 0 if replayed.is_same else 1
 
 
 def _print(finished: "Finished", *, as_json: bool) -> None:
@@ -64,7 +93,15 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python backtests/run.py",
         description="Run one backtest on the catalog and write a run folder with its report.",
-        epilog="Exit code 0: the run folder is written. 2: the run is impossible, nothing is left.",
+        epilog="Exit code 0: the run folder is written. 1: a replay decides otherwise than its "
+        "session did. 2: the run is impossible, nothing is left.",
+    )
+    parser.add_argument(
+        "--from-run",
+        type=Path,
+        metavar="RUN",
+        help="replay the session in this run folder from what it recorded, beside it; "
+        "--set changes its settings",
     )
     add_settings(parser, _DEFAULT)
     parser.add_argument("--json", action="store_true", help="print the report as JSON only")

@@ -1,20 +1,23 @@
 """What a session leaves beside its journal, so that it can be replayed."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nautilus_trader.model import Bar, BarType, NautilusDataType
+from nautilus_trader.model import Bar, BarType
 from nautilus_trader.persistence import DataCatalogConfig, ParquetDataCatalog, StreamingConfig
 
+from catalog.streams import STREAMED
 from morningstar_strategy.border import Recorder, crossings_file
-from morningstar_strategy.journal import HISTORY, RECORD, SETTINGS
-from morningstar_strategy.settings.load import dump_settings
+from morningstar_strategy.database.address import DatabaseError
+from morningstar_strategy.database.exporting import export
+from morningstar_strategy.journal import HISTORY, MANIFEST, RECORD, SETTINGS
+from morningstar_strategy.settings.load import SettingsError, dump_settings, load_settings
 from morningstar_strategy.settings.schema import Settings
 
-__all__ = ["Recording", "open_recording"]
+__all__ = ["Recording", "complete_earlier", "open_recording"]
 
 _FLUSH_MS = 500
 
@@ -43,22 +46,30 @@ class Recording:
     @property
     def streaming(self) -> StreamingConfig:
         """Have the engine write all market data that comes into a catalog of its own."""
-        kinds = NautilusDataType
         root = f"{self.folder / RECORD}"
         return StreamingConfig(
             root,
             catalog=DataCatalogConfig(root),
             flush_interval_ms=_FLUSH_MS,
             promote_on_close=True,
-            data_types=[
-                kinds.Instrument,
-                kinds.Bar,
-                kinds.TradeTick,
-                kinds.QuoteTick,
-                kinds.FundingRateUpdate,
-            ],
+            data_types=list(STREAMED),
             record_types=[],
         )
+
+
+def complete_earlier(settings: Settings, url: str, say: Callable[[str], None]) -> None:
+    """Write the journals of sessions that were killed beside what they recorded.
+
+    Only of this node's own state, of which nobody else can be running.
+    """
+    for folder in sorted(settings.runs.glob("*/")):
+        if (folder / MANIFEST).exists() or not (folder / crossings_file(0)).exists():
+            continue
+        try:
+            if load_settings(folder / SETTINGS).node.state == settings.node.state:
+                export(url, folder.name, folder)
+        except (SettingsError, DatabaseError) as e:
+            say(f"{folder} stays without a journal: {e}")
 
 
 @contextmanager

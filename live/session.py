@@ -22,7 +22,7 @@ from live.monitoring.masking import Masker
 from live.monitoring.opening import Monitoring, open_monitoring
 from live.monitoring.server import ServerError
 from live.node import Built, Parts, build
-from live.recording import open_recording
+from live.recording import complete_earlier, open_recording
 from live.report import Told, report_session
 from live.retelling import SPILL, retell, take_up_spills
 from live.state import account_of, state_file
@@ -92,6 +92,7 @@ def run_session(
             retell(store, journal, _url(settings))
         except (DatabaseError, RecordError) as e:
             raise NodeError(f"node.journal: {e}") from e
+        complete_earlier(settings, _url(settings), say)
         supervision = _opened(stack, open_beside(settings, rng=rng), "supervisor")
         shadows = _opened(stack, _shadows(settings, folder), "predictor.shadows")
         recording = _opened(

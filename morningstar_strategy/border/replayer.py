@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -87,6 +88,14 @@ class Replayer:
 
     def call(self, origin: Origin, asked: Asked, run: Callable[[], Any]) -> Any:
         """Let a call in when it is its turn; one that is awaited may be let in later."""
+        try:
+            return self._call(origin, asked, run)
+        except DivergedError:
+            if self._depth:
+                raise
+            return None  # `parted` tells; who called goes on without an answer
+
+    def _call(self, origin: Origin, asked: Asked, run: Callable[[], Any]) -> Any:
         if self.is_over:
             return None
         key = (asked.what, json.dumps(_plain(asked)))
@@ -126,6 +135,10 @@ class Replayer:
                 until = None
         if not self._depth:
             self._set_alert()
+
+    def _wake(self) -> None:
+        with suppress(DivergedError):  # `parted` tells
+            self._go_on()
 
     def _upcoming(self) -> _Call | None:
         """Give the next line where it is a call at this depth."""
@@ -168,7 +181,7 @@ class Replayer:
         if call.ts > self._clock.timestamp_ns():
             self._alerts += 1
             self._clock.set_time_alert_ns(
-                f"crossing-{self._alerts}", call.ts, lambda _event: self._go_on()
+                f"crossing-{self._alerts}", call.ts, lambda _event: self._wake()
             )
 
     # ------------------------------------------------------------ answers and acts
