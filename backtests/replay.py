@@ -1,10 +1,13 @@
 """Replays a recorded session: the same strategy on what the session saw, decision by decision."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, count, zip_longest
 from pathlib import Path
+from random import Random
 from typing import Any, Final, NamedTuple
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
@@ -16,6 +19,7 @@ from backtests.manifest import code_digest
 from backtests.models import CostModel
 from backtests.progress import ProgressActor, RunProgress
 from backtests.recorded import Recorded, Strip, read_recorded
+from morningstar_strategy.actors.retelling import Retold
 from morningstar_strategy.border import Replayer
 from morningstar_strategy.core.prediction import Forecaster, Predictor
 from morningstar_strategy.core.records import Kind, RecordError, to_line
@@ -24,9 +28,11 @@ from morningstar_strategy.journal import (
     JOURNAL,
     MANIFEST,
     SETTINGS,
+    TAPE,
     Journal,
     JournalError,
     RunFolder,
+    digest_of,
     journal_digest,
     read_records,
     write_json,
@@ -34,8 +40,15 @@ from morningstar_strategy.journal import (
 from morningstar_strategy.model.forecasts import StreamForecaster
 from morningstar_strategy.settings.load import dump_settings, settings_digest
 from morningstar_strategy.settings.pace import hurried, style_of
-from morningstar_strategy.settings.wiring import Components, Place, make_components
+from morningstar_strategy.settings.supervising import Supervision, in_line, open_supervision
+from morningstar_strategy.settings.wiring import (
+    Components,
+    Place,
+    calibration_of,
+    make_components,
+)
 from morningstar_strategy.strategy import AtStop, Traded
+from morningstar_strategy.supervisor.tape import TapeError, read_tape
 
 __all__ = ["DECISIONS", "Held", "Replayed", "replay"]
 
@@ -90,10 +103,11 @@ def replay(run: Path, *, overrides: Sequence[str] = (), quiet: bool = True) -> R
         recorded = read_recorded(run, overrides=overrides)
         root, name = run.resolve().parent, _free_name(run.resolve())
         try:
-            with RunFolder(root, name) as folder:
+            with RunFolder(root, name) as folder, ExitStack() as stack:
                 (folder / SETTINGS).write_text(dump_settings(recorded.settings), encoding="utf-8")
+                supervised = stack.enter_context(_supervision(recorded, folder / TAPE))
                 with Journal(folder / JOURNAL) as journal:
-                    parted = _run(recorded, journal, progress)
+                    parted = _run(recorded, journal, supervised, progress)
                 write_json(folder / MANIFEST, _manifest(run, recorded, folder))
                 held = _held(run, folder, was_killed=not recorded.is_whole)
         except (JournalError, RecordError) as e:
@@ -112,7 +126,33 @@ def _free_name(run: Path) -> str:
     raise AssertionError("count ends never")
 
 
-def _run(recorded: Recorded, journal: Journal, progress: RunProgress) -> str:
+@contextmanager
+def _supervision(recorded: Recorded, tape: Path) -> Iterator[Supervision | None]:
+    """Open the supervisor of the session, whose answers are on its tape."""
+    asked, said = recorded.settings.supervisor, recorded.run / TAPE
+    if asked.source == "off":
+        yield None
+        return
+    try:
+        earlier = [e for e in read_tape(said) if e.question.ts_event < recorded.start_ns]
+        opened = open_supervision(
+            asked.model_copy(update={"source": "tape", "tape": said}),
+            tape=tape,
+            carry=in_line,
+            environ={},
+            rng=Random(0),  # noqa: S311 - a tape asks nobody twice
+            calibration=partial(calibration_of, recorded.settings),
+            before=earlier,
+        )
+        with opened as supervision:
+            yield supervision
+    except (TapeError, FileNotFoundError) as e:
+        raise BacktestError(f"the tape of {recorded.run} cannot be replayed: {e}") from e
+
+
+def _run(
+    recorded: Recorded, journal: Journal, supervised: Supervision | None, progress: RunProgress
+) -> str:
     """Run the engine over the record; say where the replay parted from it, "" where it did not."""
     faults, replayers = Faults(), [Replayer(strip.lines) for strip in recorded.strips]
     engine = BacktestEngine(
@@ -125,7 +165,8 @@ def _run(recorded: Recorded, journal: Journal, progress: RunProgress) -> str:
     try:
         for strip, replayer in zip(recorded.strips, replayers, strict=True):
             _add_market(engine, recorded, strip)
-            _add(engine, _components(recorded, strip, replayer, journal, faults))
+            told = supervised and replace(supervised, way=Retold(supervised.counsel, replayer))
+            _add(engine, _components(recorded, strip, replayer, journal, told, faults))
         engine.add_actor(
             ProgressActor(progress=progress, start_ns=recorded.start_ns, end_ns=recorded.end_ns)
         )
@@ -137,7 +178,12 @@ def _run(recorded: Recorded, journal: Journal, progress: RunProgress) -> str:
 
 
 def _components(
-    recorded: Recorded, strip: Strip, replayer: Replayer, journal: Journal, faults: Faults
+    recorded: Recorded,
+    strip: Strip,
+    replayer: Replayer,
+    journal: Journal,
+    supervised: Supervision | None,
+    faults: Faults,
 ) -> Components:
     settings = hurried(recorded.settings)
 
@@ -162,6 +208,7 @@ def _components(
                 border=replayer,
             ),
             armed_ns=strip.start_ns,
+            supervision=supervised,
         )
     except ValueError as e:
         raise BacktestError(f"{e}") from e
@@ -204,6 +251,7 @@ def _manifest(run: Path, recorded: Recorded, folder: Path) -> dict[str, Any]:
         "versions": told.get("versions", {}),
         "code_sha256": code_digest(),
         "journal_sha256": journal_digest(folder),
+        **({"tape_sha256": digest_of(folder / TAPE)} if (folder / TAPE).exists() else {}),
     }
 
 

@@ -32,6 +32,7 @@ from live.warming import streamed_after
 from morningstar_strategy.actors.guard import Check, GuardActor
 from morningstar_strategy.actors.journaling import Sink
 from morningstar_strategy.actors.prediction import WarmUp
+from morningstar_strategy.actors.retelling import Overheard
 from morningstar_strategy.faults import Faults
 from morningstar_strategy.hindrances import Hindrances
 from morningstar_strategy.journal import Journal
@@ -192,10 +193,13 @@ def _components(
 
 def _supervision(settings: Settings, parts: Parts, index: int) -> Supervision | None:
     """Share one supervisor among the strategies, each with a way of its own to be answered."""
-    if parts.supervision is None or index == 0:
-        return parts.supervision
-    counsel = parts.supervision.counsel
-    return replace(parts.supervision, way=beside(counsel, settings.supervisor))
+    shared = parts.supervision
+    if shared is None:
+        return None
+    way = shared.way if index == 0 else beside(shared.counsel, settings.supervisor)
+    if parts.recording is not None:
+        way = Overheard(way, parts.recording.borders[index])
+    return replace(shared, way=way)
 
 
 def _builder(settings: Settings, parts: Parts) -> LiveNodeBuilder:

@@ -10,6 +10,7 @@ from nautilus_trader.model import Bar, BarType
 from nautilus_trader.persistence import DataCatalogConfig, ParquetDataCatalog, StreamingConfig
 
 from catalog.streams import STREAMED
+from live.supervising import tape_of
 from morningstar_strategy.border import Recorder, crossings_file
 from morningstar_strategy.database.address import DatabaseError
 from morningstar_strategy.database.exporting import export
@@ -67,7 +68,7 @@ def complete_earlier(settings: Settings, url: str, say: Callable[[str], None]) -
             continue
         try:
             if load_settings(folder / SETTINGS).node.state == settings.node.state:
-                export(url, folder.name, folder)
+                export(url, folder.name, folder, tape=tape_of(settings))
         except (SettingsError, DatabaseError) as e:
             say(f"{folder} stays without a journal: {e}")
 

@@ -26,7 +26,7 @@ from live.recording import complete_earlier, open_recording
 from live.report import Told, report_session
 from live.retelling import SPILL, retell, take_up_spills
 from live.state import account_of, state_file
-from live.supervising import open_beside
+from live.supervising import open_beside, tape_of
 from live.venues import links_of
 from morningstar_strategy.core.records import RecordError
 from morningstar_strategy.database.address import DatabaseError
@@ -218,7 +218,7 @@ def _url(settings: Settings) -> str:
 def _leave(settings: Settings, folder: Path, say: Callable[[str], None]) -> Told | None:
     """Write the session from the database into a run folder, as a backtest leaves one."""
     try:
-        export(_url(settings), folder.name, folder)
+        export(_url(settings), folder.name, folder, tape=tape_of(settings))
     except (DatabaseError, OSError) as e:
         say(f"The journal stays in the database, it could not be written to {folder}: {e}")
         return None

@@ -5,9 +5,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from random import Random
-from typing import Final
 
+from morningstar_strategy.journal import TAPE
 from morningstar_strategy.settings.schema import Settings
 from morningstar_strategy.settings.supervising import (
     Supervision,
@@ -18,9 +19,12 @@ from morningstar_strategy.settings.supervising import (
 from morningstar_strategy.settings.wiring import calibration_of
 from morningstar_strategy.supervisor.feeds import Feeds
 
-__all__ = ["open_beside"]
+__all__ = ["open_beside", "tape_of"]
 
-_TAPE: Final = "tape.jsonl"
+
+def tape_of(settings: Settings) -> Path | None:
+    """Name the file of a node's exchanges with its supervisor, None where it has none."""
+    return None if settings.supervisor.source == "off" else settings.node.state / TAPE
 
 
 @contextmanager
@@ -40,7 +44,7 @@ def open_beside(settings: Settings, *, rng: Random) -> Iterator[Supervision | No
         feeds = stack.enter_context(Feeds(settings.data.feeds, now_ns=time.time_ns))
         opened = open_supervision(
             settings.supervisor,
-            tape=settings.node.state / _TAPE,
+            tape=settings.node.state / TAPE,
             carry=beside,
             environ=os.environ,
             rng=rng,

@@ -1,12 +1,17 @@
 """Predictions in, assessments out, each laid before a supervisor where that is worth asking."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol, cast
 
+from nautilus_trader.common import Clock
 from nautilus_trader.model import Bar, BarType
 
 from morningstar_strategy.actors.base import Actor
 from morningstar_strategy.actors.ways import Case, Counsel, Way
+from morningstar_strategy.border import Border, Origin, crossing
+from morningstar_strategy.border.codecs import EXTERNALS
+from morningstar_strategy.border.seen import SeenClock
 from morningstar_strategy.core.counsel import LATE
 from morningstar_strategy.core.limits import RiskLimits
 from morningstar_strategy.core.prediction import Prediction
@@ -65,10 +70,12 @@ class ConsultationActor(Actor):
         known: Known,
         tape: Tape,
         faults: Faults,
+        border: Border | None = None,
         tag: str = "",
     ) -> None:
         del tag  # the engine has it from __new__
         self.faults = faults
+        self.border = border
         self._counsel = counsel
         self._way = way
         self._view = view
@@ -85,7 +92,9 @@ class ConsultationActor(Actor):
     def on_start(self) -> None:
         """Listen to predictions, bars and plans."""
         self._clock, self._cache = self.clock, self.cache
-        self._way.begin(clock=self._clock, listener=self)
+        if self.border is not None:
+            self._clock = cast(Clock, SeenClock(self.clock, self.border))
+        self._way.begin(clock=self.clock, listener=self)
         self.subscribe_topic(PREDICTION, self.on_prediction)
         self.subscribe_topic(PLAN, self.on_plan)
         for bar_type in self._bar_types.values():
@@ -116,9 +125,13 @@ class ConsultationActor(Actor):
 
     @guarded
     def on_prediction(self, prediction: Any) -> None:
+        """Take a prediction; another strategy of this node may trade the instrument."""
+        if prediction.instrument_id in self._bar_types:
+            self.consult(prediction)
+
+    @crossing(Origin.MADE)
+    def consult(self, prediction: Prediction) -> None:
         """Have a prediction considered, or say at once that there is nothing to review."""
-        if prediction.instrument_id not in self._bar_types:  # of another strategy of this node
-            return
         self._supersede(prediction.instrument_id)
         scene = self._scene(prediction)
         purpose = None if scene is None else self._counsel.considers(scene)
@@ -210,7 +223,13 @@ class ConsultationActor(Actor):
             would=glimpse.would,
             halted=glimpse.halted,
             lessons=self._counsel.lessons(name),
-            externals=self._known(name, glimpse.snapshot.ts_event),
+            externals=self._externals(name, glimpse.snapshot.ts_event),
+        )
+
+    def _externals(self, name: str, ts: int) -> tuple[External, ...]:
+        known = partial(self._known, name, ts)
+        return (
+            known() if self.border is None else self.border.see(f"known {name}", known, EXTERNALS)
         )
 
     def _absorb(self, name: str, bar: Bar) -> None:

@@ -1,10 +1,11 @@
 """The border of a strategy: whatever it does not compute itself comes in and goes out here."""
 
-from morningstar_strategy.border.crossing import Border, Codec, Origin, crossing
+from morningstar_strategy.border.crossing import Asked, Border, Codec, Origin, crossing
 from morningstar_strategy.border.recorder import Recorder, crossings_file
 from morningstar_strategy.border.replayer import DivergedError, Replayer, crossings
 
 __all__ = [
+    "Asked",
     "Border",
     "Codec",
     "DivergedError",

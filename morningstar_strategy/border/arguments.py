@@ -55,7 +55,7 @@ def read(what: str, args: list[Plain], named: Mapping[str, Plain]) -> Asked:
 
 def _written(value: Any) -> Plain:
     match value:
-        case bool() | str() | None:
+        case bool() | int() | str() | None:
             return value
         case bytes():
             return value.decode(errors="surrogateescape")

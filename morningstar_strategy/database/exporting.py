@@ -14,13 +14,15 @@ __all__ = ["export"]
 
 _JOURNAL: Final = "journal.jsonl"
 _SETTINGS: Final = "settings.yaml"
+_TAPE: Final = "tape.jsonl"
 _MANIFEST: Final = "manifest.json"
 
 
-def export(url: str, name: str, folder: Path) -> Kept:
+def export(url: str, name: str, folder: Path, *, tape: Path | None = None) -> Kept:
     """Check a session and write it as a run folder; raises DatabaseError.
 
-    The folder may hold the record of the session, but no journal.
+    The folder may hold the record of the session, but no journal. A tape comes with it as it is
+    now, where there is one.
     """
     kept = verified(url, name)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -31,11 +33,16 @@ def export(url: str, name: str, folder: Path) -> Kept:
         partial.mkdir(parents=True)
         digest = _write_journal(partial / _JOURNAL, url, kept)
         (partial / _SETTINGS).write_text(kept.session.settings, encoding="utf-8", newline="")
-        manifest = json.dumps(_manifest(kept, digest), indent=2, sort_keys=True)
+        told = _manifest(kept, digest)
+        if tape is not None and tape.is_file():
+            shutil.copyfile(tape, partial / _TAPE)
+            told["tape_sha256"] = hashlib.sha256((partial / _TAPE).read_bytes()).hexdigest()
+        manifest = json.dumps(told, indent=2, sort_keys=True)
         (partial / _MANIFEST).write_text(manifest + "\n", encoding="utf-8")
         folder.mkdir(exist_ok=True)
-        for each in (_JOURNAL, _SETTINGS, _MANIFEST):  # with the manifest it is whole
-            (partial / each).replace(folder / each)
+        for each in (_TAPE, _JOURNAL, _SETTINGS, _MANIFEST):  # with the manifest it is whole
+            if (partial / each).exists():
+                (partial / each).replace(folder / each)
     except OSError as e:
         raise DatabaseError(f"run folder {folder} cannot be written: {e.strerror}") from e
     finally:

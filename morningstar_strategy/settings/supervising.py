@@ -1,9 +1,10 @@
 """Opens the supervisor that the settings describe, for as long as a run lasts."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -15,7 +16,7 @@ from morningstar_strategy.journal import TAPE
 from morningstar_strategy.settings.schema import SupervisorSettings
 from morningstar_strategy.settings.supervision import GRACE_SECS
 from morningstar_strategy.supervisor.chain import open_chain
-from morningstar_strategy.supervisor.exchange import Provider
+from morningstar_strategy.supervisor.exchange import Exchange, Provider
 from morningstar_strategy.supervisor.scripted import ScriptedProvider
 from morningstar_strategy.supervisor.supervisor import Supervisor
 from morningstar_strategy.supervisor.tape import TapeProvider, TapeWriter, read_tape
@@ -88,13 +89,15 @@ def open_supervision(
     rng: Random,
     known: Known = _nothing_known,
     calibration: Callable[[], str] = str,
+    before: Iterable[Exchange] = (),
 ) -> Iterator[Supervision | None]:
     """Open what is asked and the tape that is written; None where nobody supervises.
 
     `calibration` says how far the model may be believed, and is asked where somebody supervises. A
     tape that exists is written on, and what it cost counts against the budget of its day; a last
     line that a crash cut off is moved beside it and logged.
-    Raises ValueError for a tape that cannot be replayed and for a key that is missing.
+    `before` counts likewise. Raises ValueError for a tape that cannot be replayed and for a key
+    that is missing.
     """
     with ExitStack() as stack:
         provider = _provider(settings, stack, environ, rng)
@@ -110,7 +113,7 @@ def open_supervision(
         writer = stack.enter_context(TapeWriter(tape))
         if writer.torn is not None:
             _log.warning("The last line of %s was cut off, and is now in %s", tape, writer.torn)
-        counsel.recall(read_tape(tape))  # of before a restart
+        counsel.recall(chain(before, read_tape(tape)))  # of before a restart
         yield Supervision(
             counsel=counsel,
             way=carry(counsel, settings),

@@ -229,6 +229,7 @@ def _consulting(
         known=supervision.known,
         tape=supervision.tape,
         faults=place.faults,
+        border=place.border,
         tag=place.suffix,
     )
 

@@ -1,0 +1,116 @@
+"""Ways of a supervisor across a border: what it says is written down, or told again."""
+
+from collections.abc import Callable
+
+from nautilus_trader.common import Clock
+
+from morningstar_strategy.actors.ways import Case, Counsel, Listener, Way
+from morningstar_strategy.border import Asked, Border, Origin
+from morningstar_strategy.supervisor.supervisor import Considered
+from morningstar_strategy.supervisor.tape import TapeMiss
+
+__all__ = ["Overheard", "Retold"]
+
+
+class Overheard:
+    """Another way, of which a border writes down when the listener heard of which case."""
+
+    def __init__(self, way: Way, border: Border) -> None:
+        self._way = way
+        self._border = border
+
+    def begin(self, *, clock: Clock, listener: Listener) -> None:
+        """Stand between the way and its listener."""
+        self._way.begin(clock=clock, listener=_Ear(listener, self._border))
+
+    def consider(self, case: Case) -> None:
+        """See that the listener hears what comes of a case."""
+        self._way.consider(case)
+
+    def withdraw(self, case: Case) -> None:
+        """Spare a case that nobody waits for any more."""
+        self._way.withdraw(case)
+
+    def end(self) -> None:
+        """Begin nothing more."""
+        self._way.end()
+
+
+class _Ear:
+    """A listener across a border."""
+
+    def __init__(self, listener: Listener, border: Border) -> None:
+        self._listener = listener
+        self._border = border
+
+    def answered(self, case: Case, considered: Considered) -> None:
+        """Take the answer, however late."""
+        self._hear("answered", case, lambda: self._listener.answered(case, considered))
+
+    def overdue(self, case: Case) -> None:
+        """Go on without an answer, which may still come."""
+        self._hear("overdue", case, lambda: self._listener.overdue(case))
+
+    def failed(self, case: Case, error: Exception) -> None:
+        """Go on without an answer, which will never come."""
+        self._hear("failed", case, lambda: self._listener.failed(case, error))
+
+    def _hear(self, what: str, case: Case, run: Callable[[], None]) -> None:
+        self._border.call(Origin.HEARD, Asked(what, (case.number,)), run)
+
+
+class Retold:
+    """A way in which answers come from a tape, each when it came in the session.
+
+    They are worked out when they are asked for, as the session did; of a case that nobody came to
+    consider the tape holds nothing, and then nothing is ever told of it.
+    """
+
+    def __init__(self, counsel: Counsel, border: Border) -> None:
+        self._counsel = counsel
+        self._border = border
+        self._cases: dict[int, tuple[Case, Considered | Exception]] = {}
+
+    def begin(self, *, clock: Clock, listener: Listener) -> None:
+        """Let the border tell when something is heard."""
+        self._listener = listener
+        self._border.attach(self, clock)
+
+    def consider(self, case: Case) -> None:
+        """Work out what was answered."""
+        try:
+            answer: Considered | Exception = self._counsel.consider(case.scene, case.purpose)
+        except TapeMiss as e:  # raised where the session heard an answer
+            answer = e
+        self._cases[case.number] = (case, answer)
+
+    def withdraw(self, case: Case) -> None:
+        """Leave it: the record tells what was heard."""
+
+    def end(self) -> None:
+        """Leave it: the record tells what was heard."""
+
+    def answered(self, number: int) -> None:
+        """Tell what was answered."""
+        case, answer = self._cases[number]
+
+        def tell() -> None:
+            if isinstance(answer, Exception):
+                raise answer
+            self._listener.answered(case, answer)
+
+        self._hear("answered", number, tell)
+
+    def overdue(self, number: int) -> None:
+        """Tell that no answer came in time."""
+        case, _ = self._cases[number]
+        self._hear("overdue", number, lambda: self._listener.overdue(case))
+
+    def failed(self, number: int) -> None:
+        """Tell that no answer will come; why it failed is on record as a fault."""
+        case, _ = self._cases[number]
+        why = RuntimeError("the consideration failed in the session")
+        self._hear("failed", number, lambda: self._listener.failed(case, why))
+
+    def _hear(self, what: str, number: int, run: Callable[[], None]) -> None:
+        self._border.call(Origin.HEARD, Asked(what, (number,)), run)
