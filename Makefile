@@ -9,7 +9,7 @@ WORKERS ?= 3
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3 $(HOME)/.pyenv/versions/3.1[234].*/bin/python; do \
 	"$$p" -c 'import sys; raise SystemExit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 
-.PHONY: help backtest paper train test check property mutate leaks conformance planted faults chaos halts soak adversarial bench lock clean
+.PHONY: help backtest paper train test check property mutate leaks conformance parity planted faults chaos halts soak adversarial bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -50,6 +50,9 @@ conformance: $(VENV)/.dev ## NautilusTrader's adapter test cases on each venue, 
 
 planted: $(VENV)/.dev ## Differences planted between two runs, each found with its cause, and none in clean pairs
 	$(BIN)/python -m tests.planted
+
+parity: $(VENV)/.dev ## Live sessions in each dialect, replayed from their record and compared decision by decision
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.parity
 
 faults: $(VENV)/.dev ## 200 schedules of random faults at each venue
 	$(BIN)/python -m tests.faults --schedules 200
