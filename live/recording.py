@@ -68,7 +68,7 @@ def complete_earlier(settings: Settings, url: str, say: Callable[[str], None]) -
             continue
         try:
             if load_settings(folder / SETTINGS).node.state == settings.node.state:
-                export(url, folder.name, folder, tape=tape_of(settings))
+                export(url, folder.name, folder, tape=tape_of(settings), killed=True)
         except (SettingsError, DatabaseError) as e:
             say(f"{folder} stays without a journal: {e}")
 

@@ -15,6 +15,7 @@ from morningstar_strategy.core.records import Record, RecordError, Value, from_l
 from morningstar_strategy.supervisor.tape import TapeError, verify_tape
 
 MANIFEST: Final = "manifest.json"
+KILLED: Final = "killed"  # in a manifest: the node did not end in order
 SETTINGS: Final = "settings.yaml"
 JOURNAL: Final = "journal.jsonl"
 TAPE: Final = "tape.jsonl"  # what a supervisor was asked and answered

@@ -10,9 +10,10 @@ from backtests.comparing.bars import recorded_bars
 from morningstar_strategy.core.divergence.bars import journal_bars
 from morningstar_strategy.core.divergence.settings import flat
 from morningstar_strategy.core.divergence.values import Side
-from morningstar_strategy.core.records import Record
+from morningstar_strategy.core.records import Kind, Record
 from morningstar_strategy.journal import (
     JOURNAL,
+    KILLED,
     MANIFEST,
     SETTINGS,
     JournalError,
@@ -76,9 +77,11 @@ def _read(folder: Path) -> _Folder:
     records = _records(folder)
     settings = flat(read_tree(folder / SETTINGS)) if (folder / SETTINGS).is_file() else {}
     manifest = _manifest(folder / MANIFEST)
+    killed = manifest.get(KILLED) is True
+    records = _surely_told(records) if killed else records
     if not records:
         raise JournalError(f"{folder / JOURNAL} holds no record, so there is nothing to compare")
-    start, end = _span(records, manifest)
+    start, end = _span(records, {} if killed else manifest)
     simulated = settings.get("mode", _BACKTEST) == _BACKTEST
     side = Side(
         name=folder.name,
@@ -133,6 +136,12 @@ def _span(records: tuple[Record, ...], manifest: Mapping[str, object]) -> tuple[
         for value, known in zip(ends, (min(told), max(told)), strict=True)
     )
     return start, end
+
+
+def _surely_told(records: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Leave out the last instant that a node which was killed told of: not all of it is there."""
+    last = max((each.ts_event for each in records if each.kind is Kind.BAR), default=None)
+    return records if last is None else tuple(each for each in records if each.ts_event < last)
 
 
 def _versions(manifest: Mapping[str, object]) -> dict[str, str]:

@@ -15,14 +15,17 @@ __all__ = ["export"]
 _JOURNAL: Final = "journal.jsonl"
 _SETTINGS: Final = "settings.yaml"
 _TAPE: Final = "tape.jsonl"
+_KILLED: Final = "killed"
 _MANIFEST: Final = "manifest.json"
 
 
-def export(url: str, name: str, folder: Path, *, tape: Path | None = None) -> Kept:
+def export(
+    url: str, name: str, folder: Path, *, tape: Path | None = None, killed: bool = False
+) -> Kept:
     """Check a session and write it as a run folder; raises DatabaseError.
 
     The folder may hold the record of the session, but no journal. A tape comes with it as it is
-    now, where there is one.
+    now, where there is one. `killed` tells those who compare that the last of it may be missing.
     """
     kept = verified(url, name)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -33,7 +36,7 @@ def export(url: str, name: str, folder: Path, *, tape: Path | None = None) -> Ke
         partial.mkdir(parents=True)
         digest = _write_journal(partial / _JOURNAL, url, kept)
         (partial / _SETTINGS).write_text(kept.session.settings, encoding="utf-8", newline="")
-        told = _manifest(kept, digest)
+        told = _manifest(kept, digest) | ({_KILLED: True} if killed else {})
         if tape is not None and tape.is_file():
             shutil.copyfile(tape, partial / _TAPE)
             told["tape_sha256"] = hashlib.sha256((partial / _TAPE).read_bytes()).hexdigest()
