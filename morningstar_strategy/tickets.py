@@ -1,7 +1,7 @@
 """Builds the engine's orders for a plan: entry, entry with linked stop, stop, target, close."""
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
 from nautilus_trader.common import OrderFactory
@@ -138,7 +138,7 @@ class Tickets:
             terms.instrument_id,
             exit_side(direction),
             quantity_of(quantity, terms),
-            price_of(ticks.to_integral_value() * terms.tick, terms),
+            price_of(ticks.to_integral_value(ROUND_HALF_EVEN) * terms.tick, terms),
             time_in_force=TimeInForce.IOC,
             reduce_only=True,
         )

@@ -12,13 +12,14 @@ from nautilus_trader.common import Clock
 from morningstar_strategy.border.arguments import written
 from morningstar_strategy.border.crossing import Asked, Codec, Origin, Plain
 
-__all__ = ["ACT", "BAR", "CALL", "RAISED", "SEEN", "Recorder", "crossings_file"]
+__all__ = ["ACT", "BAR", "CALL", "END", "RAISED", "SEEN", "Recorder", "crossings_file"]
 
 # The first word of a line
 CALL: Final = "call"  # depth, time, origin, method, arguments, named arguments
 SEEN: Final = "seen"  # number of the look, question, answer that was another before
 ACT: Final = "act"  # number of the look that it follows, what was done
 BAR: Final = "bar"  # time, instrument, close: a bar from which a prediction was made
+END: Final = "end"  # of an outermost call: without it a kill cut the call off
 RAISED: Final = "raised"  # key of an answer that is an exception: its type and its words
 
 _MOST_WAITING: Final = 100_000  # lines that a full disk does not take
@@ -87,6 +88,7 @@ class Recorder:
             self._depth -= 1
             self._now_ns = before_ns
             if not self._depth:
+                self._add([END])
                 self._flush()
 
     def now_ns(self, look: Callable[[], int]) -> int:

@@ -10,7 +10,7 @@ from nautilus_trader.common import Clock
 
 from morningstar_strategy.border.arguments import read, written
 from morningstar_strategy.border.crossing import Asked, Codec, Origin, Plain
-from morningstar_strategy.border.recorder import ACT, BAR, CALL, RAISED, SEEN
+from morningstar_strategy.border.recorder import ACT, BAR, CALL, END, RAISED, SEEN
 
 __all__ = ["DivergedError", "Replayer", "crossings"]
 
@@ -19,10 +19,6 @@ __all__ = ["DivergedError", "Replayer", "crossings"]
 
 class DivergedError(Exception):
     """What is replayed does something else than the session did: here first."""
-
-
-class _EndedError(Exception):
-    """The record ends in the middle of a call, as a kill leaves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +162,6 @@ class Replayer:
         self._step()
         try:
             return run()
-        except _EndedError:
-            self.is_over = True
-            return None
         finally:
             self._depth -= 1
             self._now_ns = before_ns
@@ -208,13 +201,11 @@ class Replayer:
             self._known[question] = answer
             self._step()
         if question not in self._known:
-            if self._next is None:
-                raise _EndedError
             self._part(f"the replay asked for {question}, the session went on with {self._next}")
         answer = self._known[question]
         if isinstance(answer, dict) and RAISED in answer:
             name, words = answer[RAISED]
-            raise next(each for each in raises if each.__name__ == name)(words)
+            raise next((each for each in raises if each.__name__ == name), raises[0])(words)
         return codec.decode(answer)
 
     def act(self, what: Plain, do: Callable[[], None]) -> None:
@@ -222,9 +213,11 @@ class Replayer:
         del do
         if not self._depth:
             return
-        if self._next is None:
-            raise _EndedError
-        if self._next[0] != ACT or self._next[1:] != [self._looks, json.loads(json.dumps(what))]:
+        if (
+            self._next is None
+            or self._next[0] != ACT
+            or self._next[1:] != [self._looks, json.loads(json.dumps(what))]
+        ):
             self._part(f"the session went on with {self._next}, the replay did {what}")
         self._step()
         while (call := self._upcoming()) is not None and call.origin is Origin.HEARD:
@@ -244,22 +237,47 @@ class Replayer:
 
 
 def crossings(texts: Iterable[str]) -> Iterator[list[Plain]]:
-    """Read lines; the last one may be torn by a kill. Raises ValueError naming a faulty one."""
-    last = ""
+    """Read lines; a call that a kill cut off at the end is left out.
+
+    Raises ValueError naming a faulty line.
+    """
+    waiting: list[list[Plain]] = []  # of a call that has not ended
+    for line in _lines(texts):
+        if line[0] == END:
+            yield from waiting
+            waiting.clear()
+        elif waiting or line[0] != BAR:
+            waiting.append(line)
+        else:
+            yield line
+
+
+def _lines(texts: Iterable[str]) -> Iterator[list[Plain]]:
+    """Read lines; the last one may be torn."""
+    fault = ""
     for number, text in enumerate(texts, start=1):
-        if last:
-            raise ValueError(last)
-        try:
-            line = json.loads(text)
-        except ValueError:
-            last = f"line {number} is no crossing: {text!r:.80}"
-            continue
-        if not (isinstance(line, list) and len(line) == _LENGTHS.get(f"{line[0]}" if line else "")):
-            raise ValueError(f"line {number} is no crossing: {text!r:.80}")
-        yield line
+        if fault:
+            raise ValueError(fault)
+        line = _line(text)
+        if line is None:
+            fault = f"line {number} is no crossing: {text!r:.80}"
+        else:
+            yield line
+    if fault and text.endswith("\n"):
+        raise ValueError(fault)
 
 
-_LENGTHS: Final = {CALL: 7, SEEN: 4, ACT: 3, BAR: 4}
+def _line(text: str) -> list[Plain] | None:
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    if not (isinstance(line, list) and line and isinstance(line[0], str)):
+        return None
+    return line if len(line) == _LENGTHS.get(line[0]) else None
+
+
+_LENGTHS: Final = {CALL: 7, SEEN: 4, ACT: 3, BAR: 4, END: 1}
 
 
 def _plain(asked: Asked) -> tuple[Plain, Plain]:

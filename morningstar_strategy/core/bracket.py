@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from morningstar_strategy.core.commands import Direction
 
@@ -41,7 +41,7 @@ def split(
     left = quantity
     for fraction in fractions[:-1]:
         # A third is told to twelve digits, and a third of nine lots is three of them all the same
-        lots = (quantity * fraction / lot).quantize(_FINEST_LOT)
+        lots = (quantity * fraction / lot).quantize(_FINEST_LOT, ROUND_HALF_EVEN)
         part = lots.to_integral_value(ROUND_DOWN) * lot
         part = part if part >= minimum else Decimal(0)
         part = min(part, left)

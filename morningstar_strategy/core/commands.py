@@ -1,7 +1,7 @@
 """The four commands that may change what we hold."""
 
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -38,7 +38,7 @@ def is_money(value: Decimal) -> bool:
 
 def equal_fractions(count: int) -> tuple[Decimal, ...]:
     """Give as many equal shares that sum to one exactly; the last takes what rounding leaves."""
-    share = (Decimal(1) / count).quantize(Decimal("1e-12"))
+    share = (Decimal(1) / count).quantize(Decimal("1e-12"), ROUND_HALF_EVEN)
     return (*(share,) * (count - 1), 1 - share * (count - 1))
 
 

@@ -1,7 +1,7 @@
 """When to enter, leave alone, adjust or leave: pure decisions on one assessment."""
 
 from dataclasses import replace
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
 from typing import Final
 
 from morningstar_strategy.core.bracket import sooner
@@ -277,7 +277,7 @@ def _distances(
 
 def _rounded(price: Decimal, market: Market) -> Decimal:
     """Bring a price to the nearest tick; the gate checks the side again."""
-    return (price / market.tick).to_integral_value() * market.tick
+    return (price / market.tick).to_integral_value(ROUND_HALF_EVEN) * market.tick
 
 
 def _decide_pending(

@@ -1,10 +1,12 @@
 """One line to a venue: what becomes of a request, whatever happens to it on the way."""
 
 import asyncio
+import decimal
 import gc
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from decimal import Decimal
 from time import monotonic
 from typing import Any
 
@@ -491,3 +493,16 @@ def test_a_subscription_is_made_anew_also_where_its_connection_just_broke(dialec
         assert (await channel.watch())["bids"]
 
     play(dialect, scene, role=Role.DATA)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_ccxt_does_not_change_how_our_decimals_are_rounded(dialect: str) -> None:
+    before = decimal.getcontext().copy()
+
+    async def scene(line: Line, venue: LocalVenue) -> None:
+        await buy(line)
+        now = decimal.getcontext()
+        assert (now.rounding, now.prec, now.traps) == (before.rounding, before.prec, before.traps)
+        assert Decimal("0.5").to_integral_value() == 0
+
+    play(dialect, scene)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import localcontext
 from enum import Enum
 from functools import partial
 from re import compile as pattern
@@ -234,11 +235,15 @@ class Line(Switchboard):
             raise self._judged(e, wrote=wrote) from None
 
     async def call(self, method: str, *args: object) -> Any:
-        """Make one ccxt call without a lane; for channels, which send no requests."""
+        """Make one ccxt call without a lane; for channels, which send no requests.
+
+        ccxt changes how the thread's decimals are rounded, and would change it for everybody.
+        """
         if self._exchange is None:
             raise Unsent(f"{method} was not sent: the line to {self.profile.key} is closed")
         self._exchange.options["timeDifference"] = -self.venue_clock.signing_ms
-        return await getattr(self._exchange, method)(*args)
+        with localcontext():
+            return await getattr(self._exchange, method)(*args)
 
     # ---- the clock ----
 

@@ -1,0 +1,172 @@
+"""`python backtests/run.py --from-run RUN`: a live session once more, and where it differs."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from backtests.compare import compare
+from morningstar_strategy.core.divergence.values import Cause, Rung
+from morningstar_strategy.journal import verify
+from tests.catalogs import sample_folder
+from tests.harness.live_node import EAGER, PROJECT, LiveNode, played
+
+# `Any` in this module: JSON of every shape
+
+EARLY = 2  # a bar of which something was surely made
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run a session until it holds something, and stop it in order."""
+    folder, catalog = tmp_path_factory.mktemp("session"), sample_folder()
+    told = (*EAGER, "node.settle_secs=1", "node.at_stop=flatten")
+    with (
+        played("kucoin", catalog, seed=5) as venue,
+        LiveNode(venue, "kucoin", folder, catalog=catalog, settings=told) as node,
+    ):
+        node.start()
+        node.until(lambda s: any(p["state"] == "ACTIVE" for p in node.plans(s).values()), "a trade")
+        assert node.stop() == 0, node.log.read_text()
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+@pytest.fixture
+def run(session: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(session, tmp_path / session.name))
+
+
+def replayed(run: Path, *words: str) -> tuple[int, dict[str, Any], str]:
+    """Give exit code, what is printed as JSON, and complaints."""
+    done = subprocess.run(
+        [sys.executable, "backtests/run.py", "--from-run", run, "--json", *words],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def test_a_session_replays_to_the_byte_and_so_does_its_replay_folder(run: Path) -> None:
+    code, told, complaints = replayed(run)
+    assert (code, complaints) == (0, "")
+    assert told["same"] is True
+    assert told["different"] == {}
+    assert told["decisions"]["command"] == told["decisions"]["ruling"] > 0
+    folder = Path(told["replay"])
+    assert folder == run.with_name(f"{run.name}-replay")
+    assert verify(folder) > 0
+    assert compare(run, folder, slack_ns=0).same
+    assert Path(replayed(run)[1]["replay"]).name == f"{run.name}-replay-2"
+
+
+def test_it_is_told_to_a_person_too(run: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "backtests/run.py", "--from-run", run],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert "Every decision was made again, to the byte." in done.stdout
+    assert f"python backtests/compare.py {run} {run}-replay" in done.stdout
+
+
+def test_other_settings_are_found_to_decide_otherwise(run: Path) -> None:
+    code, told, complaints = replayed(run, "--set", "decision.stop_percent=2.5")
+    assert (code, complaints) == (1, "")
+    assert told["different"]["command"] > 0
+    assert "assessment" not in told["different"]
+    assert '"kind":"command"' in told["first"]
+    assert "the replay did" in told["parted"]
+    found = compare(run, Path(told["replay"]), slack_ns=0)
+    assert found.first is Rung.COMMANDS
+    assert found.differences[0].cause is Cause.CONFIGURATION
+
+
+def bars_file(run: Path) -> Path:
+    return next((run / "data/data/bars").glob("BTC*/*.parquet"))
+
+
+def rewritten(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    table = pq.read_table(path)
+    pq.write_table(change(table), path)
+
+
+def test_another_price_in_the_record_shows_in_the_data_and_the_predictions(run: Path) -> None:
+    def other(table: pa.Table) -> pa.Table:
+        closes, highs, lows = (table[name].to_pylist() for name in ("close", "high", "low"))
+        closes[EARLY] = highs[EARLY] if closes[EARLY] != highs[EARLY] else lows[EARLY]
+        place = table.schema.get_field_index("close")
+        return table.set_column(place, "close", pa.array(closes, table.schema.field(place).type))
+
+    rewritten(bars_file(run), other)
+    code, told, _ = replayed(run)
+    assert code == 1
+    assert told["different"].get("assessment")
+    assert compare(run, Path(told["replay"]), slack_ns=0).first is Rung.DATA
+
+
+def test_a_bar_that_is_missing_is_named(run: Path) -> None:
+    rewritten(bars_file(run), lambda table: table.slice(2))
+    code, told, complaints = replayed(run)
+    assert (code, told) == (2, {})
+    assert "the bar of BTCUSDT-PERP.KUCOIN that closed at" in complaints
+    assert "is not in data" in complaints
+
+
+def lines(run: Path) -> list[str]:
+    return (run / "crossings-001.jsonl").read_text().splitlines(keepends=True)
+
+
+def test_an_answer_that_was_edited_is_found(run: Path) -> None:
+    told = lines(run)
+    place, line = next((n, line) for n, line in enumerate(told) if '"balance USDT"' in line)
+    told[place] = line.replace("10000.00000000", "20000.00000000")
+    assert told[place] != line
+    (run / "crossings-001.jsonl").write_text("".join(told))
+    code, said, _ = replayed(run)
+    assert code == 1
+    assert said["parted"] or said["different"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda run: (run / "settings.yaml").unlink(), "has no settings.yaml"),
+        (lambda run: (run / "crossings-001.jsonl").unlink(), "has no crossings-001.jsonl"),
+        (lambda run: (run / "journal.jsonl").unlink(), "database export writes it"),
+        (lambda run: shutil.rmtree(run / "data"), "no bars of BTCUSDT-PERP.KUCOIN are in data"),
+        (
+            lambda run: (run / "crossings-001.jsonl").write_text("what\n" + "".join(lines(run))),
+            "crossings-001.jsonl: line 1 is no crossing: 'what",
+        ),
+        (
+            lambda run: (run / "crossings-001.jsonl").write_text("".join(lines(run)[:2])),
+            "crossings-001.jsonl tells of no call",
+        ),
+        (lambda run: (run / "manifest.json").write_text("{"), "manifest.json is not a manifest"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said_in_one_sentence(
+    run: Path, spoil: Callable[[Path], object], words: str
+) -> None:
+    spoil(run)
+    before = sorted(run.parent.iterdir())
+    code, told, complaints = replayed(run)
+    assert (code, told) == (2, {})
+    assert complaints.startswith("error: ")
+    assert complaints.count("\n") == 1
+    assert words in complaints
+    assert sorted(run.parent.iterdir()) == before
