@@ -1,7 +1,7 @@
 """Laws of the decision: it never fails, it is idle only where it would do nothing, it is fair."""
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import product
 from typing import Any
 
@@ -407,3 +407,11 @@ def test_break_even_never_asks_for_a_wider_stop(moment: Moment) -> None:
         assert sign * (stop - trade.stop_loss_price) > 0
         moved = replace(moment, now=replace(moment.now, trade=trade.stopped_at(stop)))
         assert not isinstance(moved.command(), AdjustTrade)
+
+
+@given(MOMENTS)
+def test_a_decision_does_not_hang_on_how_others_break_ties(moment: Moment) -> None:
+    asked = moment.command()
+    with localcontext() as context:  # as ccxt leaves it
+        context.rounding = ROUND_HALF_UP
+        assert moment.command() == asked
