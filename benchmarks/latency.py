@@ -7,7 +7,7 @@ made to say long; plans are as short as can be, so that nearly every bar calls f
 runs from the bar's first sight in our code to the order's bytes in the kernel, garbage collections
 and the four bars that close at the same instant included; the venue's rate limit, which would hold
 orders back on purpose, is lifted. The bare strategy sends from `on_bar` at once, through the same
-adapter.
+adapter. The node runs once more without its record, which tells what that costs.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -27,14 +28,24 @@ from benchmarks.engine import write
 from benchmarks.features import Figure
 
 GOAL_MS: Final = 10.0  # p99, with model, without LLM
+MOST_ADDED_MS: Final = 1.0  # p99, by the record of a session
+MOST_CPU: Final = 1.05
 ORDERS: Final = 300
 QUICK_ORDERS: Final = 5
 _PROJECT: Final = Path(__file__).parents[1]
 _QUANTILES: Final = (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
 
 
-def measured(kind: str, catalog: Path, folder: Path, *, orders: int) -> list[int]:
-    """Run one node on a venue of its own; give the nanoseconds of its orders.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Took:
+    """What one node needed: nanoseconds of each order, and CPU nanoseconds an order."""
+
+    ns: Sequence[int]
+    cpu_ns: float
+
+
+def measured(kind: str, catalog: Path, folder: Path, *, orders: int) -> Took:
+    """Run one node on a venue of its own.
 
     Raises RuntimeError where it fails or sends too few.
     """
@@ -52,10 +63,10 @@ def measured(kind: str, catalog: Path, folder: Path, *, orders: int) -> list[int
         )
     if done.returncode:
         raise RuntimeError(f"the {kind} node ended with exit code {done.returncode}")
-    took: list[int] = json.loads(done.stdout.splitlines()[-1])["ns"]
-    if len(took) < orders:
-        raise RuntimeError(f"the {kind} node sent {len(took)} orders of {orders}")
-    return took
+    told = json.loads(done.stdout.splitlines()[-1])
+    if len(told["ns"]) < orders:
+        raise RuntimeError(f"the {kind} node sent {len(told['ns'])} orders of {orders}")
+    return Took(ns=told["ns"], cpu_ns=told["cpu_ns"])
 
 
 def run(*, quick: bool, console: Console) -> list[Figure]:
@@ -69,10 +80,10 @@ def run(*, quick: bool, console: Console) -> list[Figure]:
         sample.main(["--catalog", f"{folder / 'sample'}"])
         took = {
             kind: measured(kind, folder / "sample", folder / kind, orders=orders)
-            for kind in ("full", "bare")
+            for kind in ("full", "unrecorded", "bare")
         }
-    found = figures(took["full"], took["bare"])
-    console.print(drawn(f"Bar to order's bytes, {len(took['full'])} orders", found))
+    found = figures(took["full"].ns, took["bare"].ns) + costs(took["full"], took["unrecorded"])
+    console.print(drawn(f"Bar to order's bytes, {len(took['full'].ns)} orders", found))
     return found
 
 
@@ -88,6 +99,17 @@ def figures(full: Sequence[int], bare: Sequence[int]) -> list[Figure]:
             Figure(f"ours ÷ bare, {name}", ours / plain, "×"),
         ]
     return found
+
+
+def costs(recorded: Took, unrecorded: Took) -> list[Figure]:
+    """Tell what it costs that a session is recorded."""
+    added = quantile(recorded.ns, 0.99) - quantile(unrecorded.ns, 0.99)
+    middle = quantile(recorded.ns, 0.5) - quantile(unrecorded.ns, 0.5)
+    return [
+        Figure("added by the record, p50", middle, "ms"),
+        Figure("added by the record, p99", added, "ms", MOST_ADDED_MS),
+        Figure("CPU, recorded ÷ not", recorded.cpu_ns / unrecorded.cpu_ns, "×", MOST_CPU),
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

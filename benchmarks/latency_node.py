@@ -1,8 +1,9 @@
 """A node on a local exchange that notes when a bar came and when its order's bytes went out.
 
 `python -m benchmarks.latency_node KIND URL CATALOG FOLDER ORDERS` is what `benchmarks.latency`
-starts: `full` is the whole node with the shipped model, `bare` a strategy of the engine that sends
-a market order from `on_bar` at once. It prints the nanoseconds of each order as one line of JSON.
+starts: `full` is the whole node with the shipped model, `unrecorded` the same without its record,
+`bare` a strategy of the engine that sends a market order from `on_bar` at once. It prints the
+nanoseconds of each order, and what the process used for each, as one line of JSON.
 """
 
 import argparse
@@ -43,6 +44,7 @@ class Tap:
         self._done = done
         self._bars: dict[str, tuple[int, int]] = {}  # by instrument: close, when it came
         self.took: list[int] = []
+        self._used: list[int] = []  # CPU time of the process so far, at each order
 
     def bar_came(self, bar: Any) -> None:
         """Note the first sight of a bar; other actors see it later."""
@@ -63,12 +65,14 @@ class Tap:
         if closed > 0 and len(self.took) < self._wanted:
             self._bars[base] = (-closed, came)  # what follows is no answer to the bar
             self.took.append(now - came)
+            self._used.append(time.process_time_ns())
             if len(self.took) == self._wanted:
                 self._done()
 
     def told(self) -> dict[str, Any]:
         """Give what was measured."""
-        return {"ns": self.took[_SKIPPED:]}
+        used = self._used[_SKIPPED:]
+        return {"ns": self.took[_SKIPPED:], "cpu_ns": (used[-1] - used[0]) / len(used)}
 
 
 def tap_socket(tap: Tap) -> None:
@@ -135,6 +139,7 @@ def full(args: argparse.Namespace, tap: Tap) -> None:
         f"node.exchange.catalog={args.catalog}",
         f"node.state={args.folder / 'state'}",
         f"runs={args.folder / 'runs'}",
+        f"node.record={'false' if args.kind == 'unrecorded' else 'true'}",
         "node.settle_secs=1",
         "node.at_stop=flatten",
         "monitoring.port=0",
@@ -224,7 +229,7 @@ def bare(args: argparse.Namespace, tap: Tap) -> None:
 def main() -> int:
     """Measure one node and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency_node", description=__doc__)
-    parser.add_argument("kind", choices=("full", "bare"))
+    parser.add_argument("kind", choices=("full", "unrecorded", "bare"))
     parser.add_argument("url")
     parser.add_argument("catalog", type=Path)
     parser.add_argument("folder", type=Path)
@@ -233,7 +238,7 @@ def main() -> int:
     tap = Tap(args.orders, lambda: os.kill(os.getpid(), signal.SIGTERM))
     tap_socket(tap)
     lift_budget()
-    (full if args.kind == "full" else bare)(args, tap)
+    (bare if args.kind == "bare" else full)(args, tap)
     print(json.dumps(tap.told()))
     return 0
 

@@ -80,9 +80,14 @@ def test_the_latency_benchmark_sets_a_node_beside_a_bare_strategy(tmp_path: Path
     said, found = _figures("latency", tmp_path)
     assert "5 orders" in said
     goals_of = {name: figure["goal"] for name, figure in found.items() if figure["goal"]}
-    assert goals_of == {"bar to order's bytes, p99": 10.0}
-    assert all(figure["value"] > 0 for figure in found.values())
-    assert len(found) == 9
+    assert goals_of == {
+        "bar to order's bytes, p99": 10.0,
+        "added by the record, p99": 1.0,
+        "CPU, recorded ÷ not": 1.05,
+    }
+    added = {name for name in found if name.startswith("added")}
+    assert all(figure["value"] > 0 for name, figure in found.items() if name not in added)
+    assert len(found) == 12
 
 
 def test_the_model_benchmark_forecasts_starts_and_backtests_with_a_trained_bundle(
