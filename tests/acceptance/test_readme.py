@@ -22,6 +22,7 @@ README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 NOON_MS: Final = int(datetime(2024, 1, 2, 12, tzinfo=UTC).timestamp()) * 1000
 TARGETS: Final = {
     *("help", "backtest", "paper", "train", "test", "check", "chaos", "halts", "planted", "leaks"),
+    "parity",
     *("property", "mutate", "conformance", "faults", "adversarial", "soak", "bench", "clean"),
 }
 MODEL: Final = "python -m morningstar_strategy.model."
@@ -207,6 +208,10 @@ def test_a_live_session_is_run_reported_and_audited(
     criteria = {row["criterion"]: row["verdict"] for row in told["criteria"]}
     assert set(criteria) >= {"no_crash", "crossings", "holding", "cycles", "protection"}
     assert criteria["capital_drift"] == criteria["journal"] == "PASS"
+    again = starting("python backtests/run.py --from-run").replace("runs/NAME", str(run)).split()
+    result = command(*again[1:])
+    assert result.returncode == 0, result.stdout
+    assert "Every decision was made again" in result.stdout
 
 
 def test_make_paper_runs_what_it_says() -> None:
