@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["Outcome", "Totals"]
 
+_COUNTED = ("orders", "fills", "plans", "kills", "faults", "by_hand", "replayed", "decisions")
+
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
@@ -20,6 +22,8 @@ class Outcome:
     gave_up: list[str] = field(default_factory=list)  # why starts failed while things went wrong
     faults: int = 0
     by_hand: int = 0
+    replayed: int = 0  # lives of the node that were run again from their record
+    decisions: int = 0  # in these
     alive_secs: float = 0.0  # longest unprotected: node started, venue reachable
     outage_secs: float = 0.0  # node started, whatever the venue did
     whole_secs: float = 0.0  # with the time between a kill and the next start
@@ -33,7 +37,8 @@ class Outcome:
             f"{self.dialect} seed {self.seed}: {self.orders} orders, {self.fills} fills,"
             f" {self.plans} plans, {self.kills} kills, {self.faults} faults,"
             f" {self.by_hand} by hand, unprotected {self.alive_secs:.2f} s"
-            f" ({self.whole_secs:.1f} s with kills), {self.secs:.0f} s"
+            f" ({self.whole_secs:.1f} s with kills), {self.replayed} lives replayed,"
+            f" {self.secs:.0f} s"
         )
         if not self.differences:
             return f"{figures}: equal"
@@ -54,6 +59,8 @@ class Totals:
     faults: int = 0
     by_hand: int = 0
     gave_up: int = 0
+    replayed: int = 0
+    decisions: int = 0
     alive_secs: float = 0.0
     outage_secs: float = 0.0
     whole_secs: float = 0.0
@@ -66,7 +73,7 @@ class Totals:
         if outcome.differences:
             self.failed += 1
             self.failed_seeds.append(outcome.seed)
-        for name in ("orders", "fills", "plans", "kills", "faults", "by_hand"):
+        for name in _COUNTED:
             setattr(self, name, getattr(self, name) + getattr(outcome, name))
         for name in ("alive_secs", "outage_secs", "whole_secs"):
             setattr(self, name, max(getattr(self, name), getattr(outcome, name)))
@@ -77,6 +84,7 @@ class Totals:
             f"{name}: {self.sessions} sessions, {self.failed} with differences,"
             f" {self.plans} plans, {self.orders} orders, {self.fills} fills, {self.kills} kills,"
             f" {self.faults} faults, {self.by_hand} by hand, {self.gave_up} starts given up;"
+            f" {self.replayed} lives with {self.decisions} decisions replayed;"
             f" unprotected at most {self.alive_secs:.2f} s while a node ran"
             f" ({self.outage_secs:.1f} s with outages, {self.whole_secs:.1f} s with kills)"
         )

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,7 +22,7 @@ from tests.chaos.hands import Hands
 from tests.chaos.outcome import Outcome
 from tests.chaos.plans import Deed, Event, Plan
 from tests.chaos.record import Span, clipped, gaps, longest_secs, read_rows
-from tests.harness.live_node import LiveNode, played
+from tests.harness.live_node import PROJECT, LiveNode, played
 from tests.venue.played_process import PlayedVenue
 
 __all__ = ["run"]
@@ -199,6 +200,28 @@ def _play(plan: Plan, dialect: str, folder: Path, catalog: Path, outcome: Outcom
     outcome.differences += differences(books, ledger)
     _count(outcome, books, ledger)
     _judge_gaps(stage, books, record, outcome)
+    _replay(node.folder / "runs", outcome)
+
+
+def _replay(runs: Path, outcome: Outcome) -> None:
+    """Run every life of the node again from its record, each in a process of its own."""
+    for run in sorted(path for path in runs.glob("*") if path.is_dir()):
+        done = subprocess.run(
+            [sys.executable, "backtests/run.py", "--from-run", run, "--json"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not done.stdout:
+            outcome.differences.append(f"{run.name} cannot be replayed: {done.stderr.strip()}")
+            continue
+        told = json.loads(done.stdout)
+        outcome.replayed += 1
+        outcome.decisions += sum(told["decisions"].values())
+        if not told["same"]:
+            first = told["parted"] or told["first"]
+            outcome.differences.append(f"{run.name} replays otherwise: {first[:400]}")
 
 
 def _books(node: LiveNode, outcome: Outcome) -> Books:
