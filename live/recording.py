@@ -67,10 +67,19 @@ def complete_earlier(settings: Settings, url: str, say: Callable[[str], None]) -
         if (folder / MANIFEST).exists() or not (folder / crossings_file(0)).exists():
             continue
         try:
-            if load_settings(folder / SETTINGS).node.state == settings.node.state:
+            if load_settings(folder / SETTINGS).node.state != settings.node.state:
+                continue
+            if _has_begun(folder):
                 export(url, folder.name, folder, tape=tape_of(settings), killed=True)
+            else:
+                shutil.rmtree(folder)
         except (SettingsError, DatabaseError) as e:
             say(f"{folder} stays without a journal: {e}")
+
+
+def _has_begun(folder: Path) -> bool:
+    """Say whether anything crossed a border in a session."""
+    return any(path.stat().st_size for path in folder.glob(crossings_file(0).replace("001", "*")))
 
 
 @contextmanager
@@ -84,9 +93,11 @@ def open_recording(
     folder.mkdir(parents=True)
     (folder / SETTINGS).write_text(dump_settings(settings), encoding="utf-8")
     files = [folder / crossings_file(index) for index in range(venues)]
-    with ExitStack() as stack:
-        opened = (Recorder(path, clock_ns=lambda: now_ns) for path in files)
-        borders = tuple(stack.enter_context(each) for each in opened)
-        yield Recording(folder=folder, borders=borders)
-    if not any(path.stat().st_size for path in files):
-        shutil.rmtree(folder)
+    try:
+        with ExitStack() as stack:
+            opened = (Recorder(path, clock_ns=lambda: now_ns) for path in files)
+            borders = tuple(stack.enter_context(each) for each in opened)
+            yield Recording(folder=folder, borders=borders)
+    finally:
+        if not _has_begun(folder):
+            shutil.rmtree(folder)

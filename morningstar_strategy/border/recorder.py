@@ -34,8 +34,8 @@ class Recorder:
     """Records one strategy's border; whoever opens it closes it.
 
     Lines are on the file when the outermost call returns. A disk that takes nothing is tried again
-    at each call; `fault` says what is wrong with it meanwhile. A record with a hole is none, so
-    that nothing more is written once too much had to wait.
+    at each call; `fault` says what is wrong with it meanwhile. Nothing that fails here reaches who
+    trades: a record that cannot go on ends, and says so for good.
     """
 
     def __init__(self, path: Path, *, clock_ns: Callable[[], int]) -> None:
@@ -45,6 +45,7 @@ class Recorder:
         self._file = -1
         self._size = 0
         self._lines: list[str] = []
+        self._is_broken = False
         self._depth = 0
         self._now_ns = 0
         self._looks = 0
@@ -73,7 +74,8 @@ class Recorder:
 
     def bar(self, instrument_id: str, ts_event: int) -> None:
         """Write down that a prediction is made from a bar now."""
-        self._add([BAR, self.now_ns(self._clock_ns), instrument_id, ts_event])
+        ts = self.now_ns(self._clock_ns)
+        self._add(lambda: [BAR, ts, instrument_id, ts_event])
         if not self._depth:
             self._flush()
 
@@ -81,14 +83,15 @@ class Recorder:
         """Let a call in and write it down, with all that is seen and done in it."""
         before_ns, self._now_ns = self._now_ns, self._clock_ns()
         self._depth += 1
-        self._add([CALL, self._depth, self._now_ns, origin.value, asked.what, *written(asked)])
+        head = (CALL, self._depth, self._now_ns, origin.value, asked.what)
+        self._add(lambda: [*head, *written(asked)])
         try:
             return run()
         finally:
             self._depth -= 1
             self._now_ns = before_ns
             if not self._depth:
-                self._add([END])
+                self._add(lambda: [END])
                 self._flush()
 
     def now_ns(self, look: Callable[[], int]) -> int:
@@ -108,34 +111,55 @@ class Recorder:
         try:
             value = look()
         except raises as e:
-            self._note(question, {RAISED: [type(e).__name__, f"{e}"]})
+            raised = {RAISED: [type(e).__name__, f"{e}"]}
+            self._note(question, lambda: raised)
             raise
-        self._note(question, codec.encode(value))
+        self._note(question, lambda: codec.encode(value))
         return value
 
     def act(self, what: Plain, do: Callable[[], None]) -> None:
         """Write down what goes out, and let it."""
         if self._depth:
-            self._add([ACT, self._looks, what])
+            self._add(lambda: [ACT, self._looks, what])
         do()
 
     def forget(self, question: str) -> None:
         """Free the memory of an answer."""
         self._known.pop(question, None)
 
-    def _note(self, question: str, answer: Plain) -> None:
+    def _note(self, question: str, encode: Callable[[], Plain]) -> None:
         self._looks += 1
-        if question not in self._known or self._known[question] != answer:
-            self._known[question] = answer
-            self._add([SEEN, self._looks, question, answer])
+        self._add(lambda: self._news(question, encode()))
 
-    def _add(self, line: Plain) -> None:
-        if len(self._lines) < _MOST_WAITING:
-            self._lines.append(self._write_down(line))
+    def _news(self, question: str, answer: Plain) -> Plain:
+        """Give the line of an answer, None where it is the one before."""
+        if question in self._known and self._known[question] == answer:
+            return None
+        self._known[question] = answer
+        return [SEEN, self._looks, question, answer]
+
+    def _add(self, make: Callable[[], Plain]) -> None:
+        """Write a line down; whatever fails in that must not cost a trade."""
+        if self._is_broken:
+            return
+        try:
+            line = make()
+            if line is not None:
+                self._lines.append(self._write_down(line))
+        except Exception as e:
+            self._break(f"{type(e).__name__}: {e}")
+        if len(self._lines) >= _MOST_WAITING:
+            self._break("too much had to wait for the disk")
+
+    def _break(self, why: str) -> None:
+        """Write nothing more: a record with a hole is none."""
+        self._is_broken = True
+        self._lines.clear()
+        self.fault = f"{self._path.name} ends here: {why}"
 
     def _flush(self) -> None:
         """Bring what waits to the file, all of it or nothing."""
-        if not self._lines or len(self._lines) >= _MOST_WAITING:
+        if not self._lines:
             return
         content = ("\n".join(self._lines) + "\n").encode()
         self.fault = self._append(content)

@@ -220,6 +220,21 @@ def test_a_line_that_is_no_crossing_is_named(texts: list[str], words: str) -> No
         list(crossings(texts))
 
 
+def test_what_cannot_be_written_down_ends_the_record_and_costs_no_call(tmp_path: Path) -> None:
+    path = tmp_path / "crossings.jsonl"
+    with Recorder(path, clock_ns=lambda: 0) as border:
+        machine = Machine(border, lambda _question: object())
+        border.attach(machine, Hand())  # type: ignore[arg-type]
+        machine.ask("time")
+        taken = path.read_bytes()
+        machine.ask("held buy time")
+        assert "crossings.jsonl ends here: TypeError: Object of type object" in border.fault
+        assert machine.done == ["buy"]
+        machine.ask("time")
+    assert path.read_bytes() == taken
+    assert "ends here" in border.fault
+
+
 @contextmanager
 def full_disk(path: Path, *, room: int) -> Iterator[None]:
     """Let the file grow by so many bytes more, as a disk does that is nearly full."""
