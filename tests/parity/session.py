@@ -21,6 +21,7 @@ _SETTINGS: Final = (
     "risk.max_daily_loss_percent=60",
 )
 _SUPERVISED: Final = (
+    "mode=paper",
     "supervisor.source=scripted",
     "supervisor.may_propose=true",
     "supervisor.cycle_secs=3",
@@ -32,7 +33,7 @@ def live_sessions(dialect: str, folder: Path, *, catalog: Path, plans: int) -> t
     """Run three sessions, each until so many plans were begun; give their run folders.
 
     The first is killed while it holds something, the second takes that up and is stopped in order,
-    the third has a supervisor that reviews and proposes.
+    the third is on paper, with a supervisor that reviews and proposes.
     """
     with played(dialect, catalog, seed=7) as venue:
         own = LiveNode(venue, dialect, folder / "own", catalog=catalog, settings=_SETTINGS)

@@ -1,4 +1,4 @@
-"""A live session that was killed, its successor and a supervised one replay to the byte."""
+"""A session that was killed, its successor and a supervised one on paper replay to the byte."""
 
 from pathlib import Path
 
