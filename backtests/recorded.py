@@ -11,6 +11,7 @@ from nautilus_trader.model import Bar, BarType
 
 from backtests.errors import BacktestError
 from catalog import store
+from catalog.kinds import instrument_of
 from catalog.streams import promote
 from morningstar_strategy.border import crossings, crossings_file
 from morningstar_strategy.border.recorder import BAR, CALL
@@ -84,13 +85,11 @@ def read_recorded(run: Path, *, overrides: Sequence[str] = ()) -> Recorded:
     root = run / RECORD
     try:
         promote(root)
-        types = {
-            series.instrument_id: BarType.from_str(series.bar_type)
-            for series in store.list_series(root)
-        }
-        bars = {name: store.load_bars(root, f"{each}") for name, each in types.items()}
-        told = store.load_instruments(root, list(types))
-        strips = tuple(_strip(run, index, types, bars) for index in range(_count(run)))
+        held = [series.bar_type for series in store.list_series(root)]
+        bars = {instrument_of(each): store.load_bars(root, each) for each in held}
+        strips = tuple(_strip(run, index, bars) for index in range(_count(run)))
+        names = [f"{each.instrument_id}" for strip in strips for each in strip.bar_types]
+        told = store.load_instruments(root, names)
     except (store.CatalogError, ValueError) as e:
         raise BacktestError(f"the record of {run} cannot be replayed: {e}") from e
     return Recorded(
@@ -121,9 +120,7 @@ def _count(run: Path) -> int:
     return count
 
 
-def _strip(
-    run: Path, index: int, types: Mapping[str, BarType], bars: Mapping[str, Sequence[Bar]]
-) -> Strip:
+def _strip(run: Path, index: int, bars: Mapping[str, Sequence[Bar]]) -> Strip:
     path = run / crossings_file(index)
     with path.open(encoding="utf-8", errors="surrogateescape") as file:
         try:
@@ -133,15 +130,11 @@ def _strip(
     times = [line[_TIME] for line in lines if line[0] == CALL]
     if not times:
         raise ValueError(f"{path.name} tells of no call")
-    names = _traded(lines)
-    missing = [name for name in names if name not in types]
-    if missing:
-        raise ValueError(f"no bars of {missing[0]} are in {RECORD}")
     seen, whole = _as_they_came(lines, bars)
     return Strip(
         tag=f"{index + 1:03d}",
         lines=lines[:whole],
-        bar_types=tuple(types[name] for name in names),
+        bar_types=_traded(lines),
         bars=seen,
         start_ns=min(times),
         end_ns=max(times),
@@ -155,11 +148,12 @@ def _has_ended(lines: Sequence[list[Any]]) -> bool:
     return bool(calls[-1] == "end")
 
 
-def _traded(lines: Sequence[list[Any]]) -> tuple[str, ...]:
-    """Name the instruments of a strategy, which it learnt at its start."""
+def _traded(lines: Sequence[list[Any]]) -> tuple[BarType, ...]:
+    """Name the bars of a strategy, which it learnt at its start, as a record does."""
     for line in lines:
         if line[0] == "seen" and line[2] == "terms":
-            return tuple(f"{each['instrument_id']}" for each in line[3])
+            told = (f"{each['bar_type']}" for each in line[3])
+            return tuple(BarType.from_str(each.replace("-INTERNAL", "-EXTERNAL")) for each in told)
     raise ValueError("no line tells the terms of its instruments")
 
 

@@ -119,11 +119,9 @@ def replay(run: Path, *, overrides: Sequence[str] = (), quiet: bool = True) -> R
 
 def _free_name(run: Path) -> str:
     """Name a folder beside a run that is not there yet."""
-    for number in count(1):
-        name = f"{run.name}-replay" if number == 1 else f"{run.name}-replay-{number}"
-        if not (run.parent / name).exists():
-            return name
-    raise AssertionError("count ends never")
+    first = f"{run.name}-replay"
+    names = chain((first,), (f"{first}-{number}" for number in count(2)))
+    return next(name for name in names if not (run.parent / name).exists())
 
 
 @contextmanager

@@ -66,11 +66,11 @@ class Replayer:
     @property
     def parted(self) -> str:
         """Say where the replay did something else than the session, "" where it never did."""
-        if self.divergence is not None:
-            return f"{self.divergence}"
-        return (
-            "" if self._next is None else f"the session went on with {self._next}, nothing did so"
-        )
+        if self.divergence is None and self._next is None:
+            return ""
+        why = self.divergence or f"the session went on with {self._next}, nothing did so"
+        raised = [f"{type(e).__name__}: {e}" for e in self.raised]
+        return "; ".join((f"{why}", *(f"a call raised {each}" for each in raised[-1:])))
 
     def attach(self, target: object, clock: Clock) -> None:
         """Take hold of who hears the calls, and of the clock that brings them."""

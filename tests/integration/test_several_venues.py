@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from backtests.replay import replay
 from live.executor import Executor
 from tests.catalogs import sample_folder
 from tests.harness.live_looks import exposed, journal
@@ -109,6 +110,10 @@ def test_a_node_trades_on_two_venues_and_takes_the_plans_of_both_up_after_a_kill
         assert node.stop() == 0, node.log.read_text()
         states = {each.get("state") for each in journal(node) if each["kind"] == "health"}
         assert "position vanished" not in states
+        # With programs' orders, two strategies, a kill and a restart
+        again = [replay(run) for run in sorted((node.folder / "runs").iterdir())]
+        assert [(each.parted, each.held.first) for each in again if not each.is_same] == []
+        assert again[0].held.counts["ruling"] == len(AMOUNTS)
     for venue in (both.bitget, both.gate):
         truth = venue.truth()
         ids = [order["client_id"] for order in truth["orders"]]
