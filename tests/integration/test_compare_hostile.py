@@ -212,6 +212,20 @@ def test_an_equity_that_was_never_marked_is_not_called_the_same(
     assert "other marked no equity" in top.says
 
 
+def test_marks_that_never_meet_prove_nothing(bench: Bench, tmp_path: Path) -> None:
+    other = copied(bench.run(), tmp_path / "other")
+    write(
+        other,
+        [
+            replace(record, ts_event=record.ts_event + 1) if record.kind is Kind.EQUITY else record
+            for record in read_records(other)
+        ],
+    )
+    top = compare(bench.run(), other).rungs[-1]
+    assert (top.rung, top.standing) == (Rung.EQUITY, Standing.UNRECORDED)
+    assert "one and the same moment" in top.says
+
+
 def test_what_one_run_alone_trades_is_said_to_be_compared(bench: Bench) -> None:
     notes = compare(bench.run(), bench.run(f"data.instruments=[{ETH}]")).notes
     assert any("alone trades" in note and "compared from the commands up" in note for note in notes)

@@ -202,7 +202,7 @@ def _how(rung: Rung, compared: Compared, told: tuple[Told, Told], first: Rung | 
         return Standing.DIFFERS
     if rung in _DECISIONS and not all(each.side.has_decisions for each in told):
         return Standing.UNRECORDED
-    if rung is Rung.EQUITY and not all(each.marks for each in told):
+    if compared.says and not compared.found:  # why nothing could be laid beside each other
         return Standing.UNRECORDED
     return Standing.UNTIL if compared.found else Standing.SAME
 
