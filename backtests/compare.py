@@ -21,6 +21,7 @@ __all__ = ["compare", "main"]
 
 _UNREADABLE: Final = (DivergenceError, JournalError, RecordError, SettingsError)
 _SECOND: Final = 1_000_000_000
+_LONGEST_SLACK: Final = 86_400
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +70,8 @@ def _write_page(divergence: Divergence, file: Path) -> None:
     # Drawing takes a second to import, which nobody needs for a table
     from reports.compare_page import render
 
-    file.write_text(render(divergence), encoding="utf-8")
+    # What a supervisor said may end within a character, which no file can hold
+    file.write_text(render(divergence), encoding="utf-8", errors="replace")
 
 
 def _print(divergence: Divergence, *, as_json: bool) -> None:
@@ -109,8 +111,10 @@ def _nanoseconds(text: str) -> int:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("nan")
-    if not (value.is_finite() and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    if not (value.is_finite() and 0 <= value <= _LONGEST_SLACK):
+        raise argparse.ArgumentTypeError(
+            f"{text!r:.80} is no number of seconds from 0 to {_LONGEST_SLACK:,}"
+        )
     return int(value * _SECOND)
 
 

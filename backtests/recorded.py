@@ -1,6 +1,5 @@
 """Reads what a session left for its replay: the market it saw and what crossed its borders."""
 
-import json
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,14 @@ from catalog.streams import promote
 from morningstar_strategy.border import crossings, crossings_file
 from morningstar_strategy.border.recorder import BAR, CALL
 from morningstar_strategy.core.bars import BarWindow
-from morningstar_strategy.journal import HISTORY, JOURNAL, MANIFEST, RECORD, SETTINGS
+from morningstar_strategy.journal import (
+    HISTORY,
+    JOURNAL,
+    RECORD,
+    SETTINGS,
+    JournalError,
+    read_manifest,
+)
 from morningstar_strategy.settings.load import load_settings
 from morningstar_strategy.settings.schema import Settings
 
@@ -198,11 +204,7 @@ def _at(bar: Bar, ts: int) -> Bar:
 
 
 def _manifest(run: Path) -> dict[str, Any]:
-    path = run / MANIFEST
-    if not path.is_file():  # a node that was killed left none
-        return {}
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as e:
-        raise BacktestError(f"{path} is not a manifest: {e}") from e
-    return told if isinstance(told, dict) else {}
+        return read_manifest(run)
+    except JournalError as e:
+        raise BacktestError(f"{e}") from e

@@ -1,11 +1,10 @@
 """The report of a live session, made from its run folder as a backtest's is."""
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from rich.console import RenderableType
@@ -16,7 +15,7 @@ from morningstar_strategy.core.curves import Prices
 from morningstar_strategy.core.fields import money
 from morningstar_strategy.core.records import Kind, Record, RecordError, Value
 from morningstar_strategy.core.report import Report, build_report, to_dict
-from morningstar_strategy.journal import MANIFEST, JournalError, read_records, write_json
+from morningstar_strategy.journal import JournalError, read_manifest, read_records, write_json
 from morningstar_strategy.settings.schema import Settings
 from reports import performance
 from reports.counsel import counsel_line
@@ -121,12 +120,12 @@ def _prices(records: Sequence[Record]) -> list[Prices]:
 
 
 def _head_lines(settings: Settings, folder: Path, records: Sequence[Record]) -> tuple[str, ...]:
-    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    versions = manifest.get("versions", {})
+    versions = read_manifest(folder).get("versions")
+    engine = versions.get("nautilus_trader", "") if isinstance(versions, dict) else ""
     gaps = [record for record in records if record.kind is Kind.GUARD]
     longest = max((float(str(gap.fields["secs"])) for gap in gaps), default=0.0)
     lines = [
-        f"Engine NautilusTrader {versions.get('nautilus_trader', '')} (a release candidate) · "
+        f"Engine NautilusTrader {engine} (a release candidate) · "
         f"predictor {settings.predictor.kind} · mode {settings.mode}",
         f"Longest time that something held had no working stop: {longest:.1f} s",
     ]

@@ -22,6 +22,7 @@ TAPE: Final = "tape.jsonl"  # what a supervisor was asked and answered
 SHADOWS: Final = "shadows.jsonl"  # forecasts of models that only watch
 HISTORY: Final = "history"  # the bars of before a session, as a catalog of the engine
 RECORD: Final = "data"  # the market that a session saw, as a catalog of the engine
+_TIMES: Final = ("start_ns", "end_ns")  # of a manifest
 _BUFFER_BYTES: Final = 1 << 20
 
 
@@ -92,15 +93,68 @@ def write_json(path: Path, value: Mapping[str, Value]) -> None:
 
 def read_records(folder: Path) -> Iterator[Record]:
     """Read the journal of a run folder; raise JournalError naming the faulty line."""
+    for number, line in _lines(folder):
+        yield _record(folder, number, line)
+
+
+def read_records_and_tear(folder: Path) -> tuple[tuple[Record, ...], str]:
+    """Read a journal whose last line a crash may have cut, and give what is left of that line.
+
+    Raises JournalError naming any other faulty line.
+    """
+    found: list[Record] = []
+    for number, line in _lines(folder):
+        try:
+            found.append(_record(folder, number, line))
+        except JournalError:
+            if line.endswith(b"\n"):
+                raise
+            return tuple(found), line.decode(errors="replace")
+    return tuple(found), ""
+
+
+def _lines(folder: Path) -> Iterator[tuple[int, bytes]]:
     path = folder / JOURNAL
     if not path.is_file():
         raise JournalError(f"{folder} has no {JOURNAL}")
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield from_line(line.decode())
-            except (RecordError, UnicodeDecodeError) as e:
-                raise JournalError(f"{path.name} line {number}: {e}") from e
+        yield from enumerate(file, start=1)
+
+
+def _record(folder: Path, number: int, line: bytes) -> Record:
+    try:
+        return from_line(line.decode())
+    except (RecordError, UnicodeDecodeError) as e:
+        raise JournalError(f"{folder / JOURNAL} line {number}: {e}") from e
+
+
+def read_manifest(folder: Path) -> dict[str, object]:
+    """Read the manifest of a run folder, {} where there is none, as of a node that was killed.
+
+    Raises JournalError for what is no manifest. Times are UNIX nanoseconds of 64 bits, to 2262.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as e:
+        raise JournalError(f"{path} cannot be read: {e.strerror}") from e
+    except (ValueError, RecursionError) as e:  # also brackets without end
+        raise JournalError(f"{path} is not a manifest: {e}") from e
+    if not isinstance(manifest, dict):
+        raise JournalError(f"{path} must hold an object, held {type(manifest).__name__}")
+    for name in _TIMES:
+        value = manifest.get(name, 0)
+        if type(value) is not int or not 0 <= value < 1 << 63:
+            raise JournalError(f"{name} of {path} must be whole nanoseconds, was {value!r:.80}")
+    return manifest
+
+
+def moment_in(manifest: Mapping[str, object], name: str) -> int | None:
+    """Give `start_ns` or `end_ns` of a manifest that was read, None where it tells none."""
+    value = manifest.get(name)
+    return value if isinstance(value, int) else None
 
 
 def journal_digest(folder: Path) -> str:
@@ -120,7 +174,9 @@ def verify(folder: Path) -> int:
     Raises JournalError for whatever is missing or is not as it was written.
     """
     records = sum(1 for _ in read_records(folder))
-    manifest = _manifest(folder / MANIFEST)
+    if not (folder / MANIFEST).exists():
+        raise JournalError(f"{folder} has no {MANIFEST}")
+    manifest = read_manifest(folder)
     _compare(folder / JOURNAL, manifest.get("journal_sha256"))
     verify_taped(folder)
     if "tape_sha256" in manifest or (folder / TAPE).exists():
@@ -150,14 +206,6 @@ def _compare(path: Path, said: object) -> None:
         raise JournalError(f"{path.name} cannot be read: {e.strerror}") from e
     if said != found:
         raise JournalError(f"{path.name} has digest {found}, {MANIFEST} says {said}")
-
-
-def _manifest(path: Path) -> dict[str, object]:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise JournalError(f"{path} is not a manifest: {e}") from e
-    return manifest if isinstance(manifest, dict) else {}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +10,7 @@ import pyarrow.parquet as pq
 
 from morningstar_strategy.core.divergence.ladder import Divergence, diverge
 from morningstar_strategy.core.divergence.values import DivergenceError, Side
-from morningstar_strategy.core.fields import money, text
+from morningstar_strategy.core.fields import NUMERIC, exact_or_none, money, text
 from morningstar_strategy.core.records import Kind, Record, Value
 
 __all__ = ["by_fills_alone", "compare_reports", "one_span", "read_reports", "side_of_reports"]
@@ -20,7 +19,9 @@ _FILLS: Final = (
     *("client_order_id", "instrument_id", "order_side", "last_qty", "last_px", "ts_event"),
 )
 _ORDERS: Final = ("client_order_id", "instrument_id", "side", "status", "ts_init")
-_OF_FILLS: Final = (*_FILLS, "order_type", "commission", "liquidity_side")
+_OF_FILLS: Final = (
+    *(*_FILLS, "order_type", "commission", "liquidity_side", "currency", "trade_id"),
+)
 _OF_ORDERS: Final = (*_ORDERS, "type", "quantity", "price", "trigger_price", "ts_last")
 _TOLD: Final = ("quantity", "price", "trigger_price")
 _ENDS: Final = frozenset({"REJECTED", "DENIED", "CANCELED", "EXPIRED"})
@@ -59,7 +60,9 @@ def side_of_reports(
     records: list[Record] = []
     if orders is not None:
         records += _orders(name, _rows(name, orders, _ORDERS, _OF_ORDERS))
-    records += _fills(name, _rows(name, fills, _FILLS, _OF_FILLS))
+    filled = _rows(name, fills, _FILLS, _OF_FILLS)
+    currency = _currency(name, filled)
+    records += _fills(name, _once(name, filled), currency)
     if not records:
         raise DivergenceError(f"the reports of {name} hold no row, so there is nothing to compare")
     records.sort(key=lambda record: record.ts_event)
@@ -70,7 +73,7 @@ def side_of_reports(
         end_ns=records[-1].ts_event,
         simulated=simulated,
         has_decisions=False,
-        currency=_currency(fills),
+        currency=currency,
     )
 
 
@@ -90,10 +93,19 @@ def read_reports(path: Path) -> Side:
     if not fills:
         raise DivergenceError(f"{path} holds no fills report, which has a column last_px")
     return side_of_reports(
-        path.stem,
-        pa.concat_tables(fills, promote_options="permissive"),
-        orders=pa.concat_tables(orders, promote_options="permissive") if orders else None,
+        path.stem, _joined(path, fills), orders=_joined(path, orders) if orders else None
     )
+
+
+def _joined(path: Path, tables: Sequence[pa.Table]) -> pa.Table:
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as e:
+        raise DivergenceError(f"the reports in {path} do not fit together: {_first(e)}") from e
+
+
+def _first(error: Exception) -> str:
+    return f"{error}".partition("\n")[0]
 
 
 def one_span(a: Side, b: Side) -> tuple[Side, Side]:
@@ -131,40 +143,71 @@ def _plain_fill(record: Record) -> Record:
 def _parquet(file: Path) -> pa.Table:
     try:
         return pq.read_table(file)
-    except (OSError, pa.ArrowInvalid) as e:
-        raise DivergenceError(f"{file} cannot be read as Parquet: {str(e).splitlines()[0]}") from e
+    except (OSError, pa.ArrowException) as e:
+        raise DivergenceError(f"{file} cannot be read as Parquet: {_first(e)}") from e
 
 
 def _rows(name: str, report: Report, needed: Sequence[str], wanted: Sequence[str]) -> list[Row]:
-    table = report if isinstance(report, pa.Table) else _table(report, wanted)
+    table = report if isinstance(report, pa.Table) else _table(name, report, wanted)
     missing = [column for column in needed if column not in table.column_names]
     if missing:
         raise DivergenceError(f"a report of {name} lacks the column {missing[0]}")
+    twice = [column for column in wanted if table.column_names.count(column) > 1]
+    if twice:
+        raise DivergenceError(f"a report of {name} has the column {twice[0]} twice")
     columns = {
-        column: _plain(table.column(column)) for column in wanted if column in table.column_names
+        column: _plain(name, column, table.column(column))
+        for column in wanted
+        if column in table.column_names
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _table(frame: Report, wanted: Sequence[str]) -> pa.Table:
+def _table(name: str, frame: Report, wanted: Sequence[str]) -> pa.Table:
     """Take the columns we need of a DataFrame, whose index holds the order ids."""
-    flat = frame.reset_index()
-    return pa.Table.from_pandas(
-        flat[[column for column in wanted if column in flat.columns]], preserve_index=False
-    )
+    if not hasattr(frame, "reset_index"):
+        raise DivergenceError(
+            f"a report of {name} must be a DataFrame or a table of Arrow, was "
+            f"{type(frame).__name__}"
+        )
+    flat = frame.reset_index(drop=frame.index.name is None or frame.index.name in frame.columns)
+    try:
+        return pa.Table.from_pandas(
+            flat[[column for column in wanted if column in flat.columns]], preserve_index=False
+        )
+    except (pa.ArrowException, ValueError) as e:  # such as a column of texts and numbers
+        raise DivergenceError(f"a report of {name} cannot be read: {_first(e)}") from e
 
 
-def _plain(column: pa.ChunkedArray) -> list[object]:
+def _plain(name: str, column: str, told: pa.ChunkedArray) -> list[object]:
     """Give the values of a column, times as UNIX nanoseconds."""
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("ns", tz=column.type.tz)).cast(pa.int64())
-    values: list[object] = column.to_pylist()
+    try:
+        if pa.types.is_timestamp(told.type):
+            told = told.cast(pa.timestamp("ns", tz=told.type.tz)).cast(pa.int64())
+        values: list[object] = told.to_pylist()
+    except (pa.ArrowException, ValueError) as e:  # such as a time after 2262
+        raise DivergenceError(f"{column} in a report of {name} cannot be read: {_first(e)}") from e
     return values
 
 
-def _fills(name: str, rows: Sequence[Row]) -> Iterator[Record]:
+def _once(name: str, rows: Sequence[Row]) -> Sequence[Row]:
+    """Refuse a fill that is told twice, as where reports overlap."""
+    seen: set[tuple[object, object]] = set()
     for row in rows:
-        fee = f"{row.get('commission') or 0}".split(" ")[0]
+        trade = row.get("trade_id")
+        key = (row["client_order_id"], trade)
+        if trade is not None and key in seen:
+            raise DivergenceError(
+                f"a report of {name} tells trade_id {trade} of order {key[0]} twice"
+            )
+        seen.add(key)
+    return rows
+
+
+def _fills(name: str, rows: Sequence[Row], currency: str) -> Iterator[Record]:
+    for row in rows:
+        fee, _, paid_in = f"{row.get('commission') or 0}".partition(" ")
+        counted = paid_in in ("", currency)  # a fee in another currency is not, as in a journal
         fields: dict[str, Value] = {
             "order_id": f"{row['client_order_id']}",
             "plan_id": "",
@@ -172,7 +215,7 @@ def _fills(name: str, rows: Sequence[Row]) -> Iterator[Record]:
             "side": f"{row['order_side']}",
             "quantity": _exact(name, row, "last_qty"),
             "price": _exact(name, row, "last_px"),
-            "fee": _exact(name, {"commission": fee}, "commission"),
+            "fee": _exact(name, {"commission": fee}, "commission") if counted else "0",
             "slippage": "0",
             "liquidity": f"{row.get('liquidity_side') or ''}",
         }
@@ -207,23 +250,28 @@ def _role(side: object, kind: object) -> str:
 
 
 def _exact(name: str, row: Row, column: str) -> str:
-    try:
-        number = Decimal(f"{row[column]}")
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
-        raise DivergenceError(f"{column} in a report of {name} must be a number, was {row[column]}")
+    number = exact_or_none(f"{row[column]}")
+    if number is None:
+        raise DivergenceError(
+            f"{column} in a report of {name} must be {NUMERIC}, was {row[column]!r:.80}"
+        )
     return f"{number:f}"
 
 
 def _time(name: str, row: Row, column: str) -> int:
     value = row[column]
-    if not isinstance(value, int):
+    if type(value) is not int or not 0 <= value < 1 << 63:
         raise DivergenceError(f"{column} in a report of {name} must be a time, was {value!r:.60}")
     return value
 
 
-def _currency(fills: Report) -> str:
-    rows = _rows("", fills, (), ("commission",))
-    told = f"{rows[0].get('commission') or ''}" if rows else ""
-    return told.partition(" ")[2]
+def _currency(name: str, fills: Sequence[Row]) -> str:
+    """Give the currency of the fills, by default that of the first fee; there may be but one."""
+    told = sorted({f"{row['currency']}" for row in fills if row.get("currency")})
+    if len(told) > 1:
+        raise DivergenceError(
+            f"currency in a report of {name} must be one, since money is added up, was "
+            f"{' and '.join(told)}"
+        )
+    fees = (f"{row.get('commission') or ''}".partition(" ")[2] for row in fills)
+    return told[0] if told else next((fee for fee in fees if fee), "")

@@ -82,6 +82,8 @@ def _read(path: Path, *, seen: tuple[Path, ...]) -> Tree:
         raise SettingsError(f"settings file {path} cannot be read: {e.strerror}") from e
     except _NOT_YAML as e:
         raise SettingsError(f"settings file {path} is not YAML: {_first_line(e)}") from e
+    if _is_circular(loaded):
+        raise SettingsError(f"settings file {path} holds a value that is inside itself")
     tree: object = {} if loaded is None else loaded
     if not isinstance(tree, dict):
         raise SettingsError(f"settings file {path} must hold a mapping")
@@ -91,6 +93,15 @@ def _read(path: Path, *, seen: tuple[Path, ...]) -> Tree:
     if not isinstance(base, str):
         raise SettingsError(f"extends of {path} must name a file, was {base!r}")
     return _merged(_read(path.parent / base, seen=(*seen, resolved)), tree)
+
+
+def _is_circular(value: object, above: tuple[int, ...] = ()) -> bool:
+    """Say whether an alias of YAML leads back to what it stands in."""
+    if not isinstance(value, dict | list):
+        return False
+    below = value.values() if isinstance(value, dict) else value
+    inside = (*above, id(value))
+    return id(value) in above or any(_is_circular(each, inside) for each in below)
 
 
 def _merged(base: Mapping[str, object], over: Mapping[str, object]) -> Tree:

@@ -50,7 +50,7 @@ def render(divergence: Divergence) -> str:
     header = (
         f'<header><h1>{escape(title)}</h1><ul class="lines">'
         f"{_line('A', divergence.a)}{_line('B', divergence.b)}"
-        f"{''.join(f'<li>{escape(note)}: told, not compared</li>' for note in divergence.notes)}"
+        f"{''.join(f'<li>{escape(note)}</li>' for note in divergence.notes)}"
         f'</ul><p class="verdict {"good" if divergence.same else "bad"}">'
         f"{escape(verdict(divergence))}</p></header>"
     )

@@ -37,9 +37,10 @@ def verdict(divergence: Divergence) -> str:
 def comparison(divergence: Divergence) -> RenderableType:
     """Give ladder, differences and bridge, ready to be printed by rich."""
     parts: list[RenderableType] = [
-        Text(f"A  {divergence.a.name}\nB  {divergence.b.name}", style="bold"),
-        Text(verdict(divergence), style="bold red" if not divergence.same else "bold blue"),
-        *(Text(f"· {note}: that is told, not compared", style="dim") for note in divergence.notes),
+        _plain(f"A  {divergence.a.name}", style="bold"),
+        _plain(f"B  {divergence.b.name}", style="bold"),
+        _plain(verdict(divergence), style="bold red" if not divergence.same else "bold blue"),
+        *(_plain(f"· {note}", style="dim") for note in divergence.notes),
         _ladder(divergence),
     ]
     if divergence.differences:
@@ -59,13 +60,13 @@ def _ladder(divergence: Divergence) -> Table:
     for rung in reversed(divergence.rungs):
         sign, style = _SIGNS[rung.standing]
         table.add_row(
-            Text(sign, style=style),
-            Text(rung.rung.value),
-            Text(rung.standing.value, style=style),
+            _plain(sign, style=style),
+            _plain(rung.rung.value),
+            _plain(rung.standing.value, style=style),
             _count(rung, rung.compared),
             _count(rung, rung.differing),
             f"{rung.outside_a:,} / {rung.outside_b:,}" if rung.outside_a or rung.outside_b else "",
-            Text(rung.says, style="dim"),
+            _plain(rung.says, style="dim"),
         )
     return table
 
@@ -80,17 +81,17 @@ def _differences(divergence: Divergence) -> Group:
     table = Table("Time (UTC)", "Instrument", "Cause", "What differs, A → B", title_justify="left")
     for each in found[:_SHOWN]:
         cells = (utc(each.ts_event), each.instrument_id, each.cause.value, each.says)
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(_plain, cells))
     if len(found) > _SHOWN:
-        table.add_row("", "", "", Text(f"and {len(found) - _SHOWN:,} more (--json has all)"))
+        table.add_row("", "", "", _plain(f"and {len(found) - _SHOWN:,} more (--json has all)"))
     keys = dict.fromkeys(key for each in found for key in each.keys)
-    return Group(table, *(Text(f"because of {key}") for key in keys))
+    return Group(table, *(_plain(f"because of {key}") for key in keys))
 
 
 def _changed(divergence: Divergence) -> Table:
     table = Table("Setting or version", "A", "B", title_justify="left")
     for each in (*divergence.settings, *divergence.versions):
-        table.add_row(Text(each.key), Text(each.a), Text(each.b))
+        table.add_row(_plain(each.key), _plain(each.a), _plain(each.b))
     return table
 
 
@@ -98,8 +99,13 @@ def _bridge(divergence: Divergence) -> Table:
     bridge = divergence.bridge
     table = Table("Bridge", title_justify="left")
     table.add_column(bridge.currency or "Amount", justify="right")
-    table.add_row(Text(f"Result of A, {divergence.a.name}"), formats.money(bridge.start))
+    table.add_row(_plain(f"Result of A, {divergence.a.name}"), formats.money(bridge.start))
     for part in bridge.contributions:
-        table.add_row(Text(f"  {part.label}"), formats.money(part.amount, signed=True))
-    table.add_row(Text(f"Result of B, {divergence.b.name}"), formats.money(bridge.end))
+        table.add_row(_plain(f"  {part.label}"), formats.money(part.amount, signed=True))
+    table.add_row(_plain(f"Result of B, {divergence.b.name}"), formats.money(bridge.end))
     return table
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """Give a text without what a terminal would obey or cannot show, such as an escape."""
+    return Text("".join(each if each.isprintable() else "�" for each in text), style)

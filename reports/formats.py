@@ -96,9 +96,11 @@ def tone(value: Decimal | float | None) -> str:
 
 def _number(value: Decimal | float, places: int, *, signed: bool) -> str:
     """Write a number; what rounds to zero has no sign."""
-    zero = round(value, places) == 0
-    plain = f"{abs(value) if zero else value:{'+' if signed and not zero else ''},.{places}f}"
-    return _minus(plain)
+    plain = f"{value:,.{places}f}".removeprefix("-")
+    if not plain.strip("0,."):
+        return plain
+    sign = _MINUS if value < 0 else "+" if signed else ""
+    return f"{sign}{plain}"
 
 
 def _minus(text: str) -> str:

@@ -1,6 +1,5 @@
 """Reads a run folder, of a backtest or of a live node, into one side of a comparison."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,16 +9,18 @@ from backtests.comparing.bars import recorded_bars
 from morningstar_strategy.core.divergence.bars import journal_bars
 from morningstar_strategy.core.divergence.settings import flat
 from morningstar_strategy.core.divergence.values import Side
-from morningstar_strategy.core.records import Kind, Record
+from morningstar_strategy.core.records import Kind, Record, Value
 from morningstar_strategy.journal import (
     JOURNAL,
     KILLED,
-    MANIFEST,
     SETTINGS,
     JournalError,
-    read_records,
+    journal_digest,
+    moment_in,
+    read_manifest,
+    read_records_and_tear,
 )
-from morningstar_strategy.tree import read_tree
+from morningstar_strategy.tree import SettingsError, read_tree
 
 __all__ = ["read_run", "read_runs"]
 
@@ -74,15 +75,15 @@ def _named(folder: _Folder, name: str) -> _Folder:
 
 
 def _read(folder: Path) -> _Folder:
-    records = _records(folder)
-    settings = flat(read_tree(folder / SETTINGS)) if (folder / SETTINGS).is_file() else {}
-    manifest = _manifest(folder / MANIFEST)
+    records, torn = read_records_and_tear(folder)
+    settings = flat(read_tree(folder / SETTINGS))
+    manifest = read_manifest(folder)
     killed = manifest.get(KILLED) is True
     records = _surely_told(records) if killed else records
     if not records:
         raise JournalError(f"{folder / JOURNAL} holds no record, so there is nothing to compare")
     start, end = _span(records, {} if killed else manifest)
-    simulated = settings.get("mode", _BACKTEST) == _BACKTEST
+    simulated = _mode(folder, settings) == _BACKTEST
     side = Side(
         name=folder.name,
         records=records,
@@ -93,49 +94,32 @@ def _read(folder: Path) -> _Folder:
         versions=_versions(manifest),
         every_prediction=not simulated or settings.get("journal.assessments") == "all",
         currency=f"{settings.get('currency', '')}",
+        remarks=_remarks(folder, torn, manifest),
     )
     return _Folder(path=folder, side=side, manifest=manifest)
 
 
-def _records(folder: Path) -> tuple[Record, ...]:
-    found: list[Record] = []
-    try:
-        for record in read_records(folder):
-            found.append(record)  # what came before an error is kept
-    except JournalError:
-        if not _is_torn(folder / JOURNAL, len(found)):
-            raise
-    return tuple(found)
-
-
-def _is_torn(path: Path, whole: int) -> bool:
-    """Say whether only what stands after the last line's end could not be read."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return sum(line.endswith(b"\n") for line in file) == whole
-
-
-def _manifest(path: Path) -> dict[str, object]:
-    if not path.is_file():  # a node that was killed left none
-        return {}
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise JournalError(f"{path} is not a manifest: {e}") from e
-    if not isinstance(manifest, dict):
-        raise JournalError(f"{path} must hold an object, held {type(manifest).__name__}")
-    return manifest
+def _mode(folder: Path, settings: Mapping[str, Value]) -> str:
+    mode = settings.get("mode")
+    if not isinstance(mode, str):
+        raise SettingsError(f"mode in {folder / SETTINGS} must be a text, was {mode!r:.80}")
+    return mode
 
 
 def _span(records: tuple[Record, ...], manifest: Mapping[str, object]) -> tuple[int, int]:
     told = [record.ts_event for record in records]
-    ends = (manifest.get("start_ns"), manifest.get("end_ns"))
-    start, end = (
-        value if isinstance(value, int) else known
-        for value, known in zip(ends, (min(told), max(told)), strict=True)
-    )
-    return start, end
+    start, end = moment_in(manifest, "start_ns"), moment_in(manifest, "end_ns")
+    return min(told) if start is None else start, max(told) if end is None else end
+
+
+def _remarks(folder: Path, torn: str, manifest: Mapping[str, object]) -> tuple[str, ...]:
+    """Say what a reader should know of a journal that is not as a run writes it."""
+    if torn:
+        return ("its last line was cut, and is left out",)
+    digest = manifest.get("journal_sha256")
+    if digest is not None and digest != journal_digest(folder):
+        return ("its journal is not as it was written: the manifest has another digest",)
+    return ()
 
 
 def _surely_told(records: tuple[Record, ...]) -> tuple[Record, ...]:

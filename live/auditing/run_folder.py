@@ -1,20 +1,17 @@
 """Reads a run folder into a session, and verifies that its journal is as it was written."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from live.auditing.findings import Criterion, Finding, Verdict
 from live.auditing.session import PriceBar, Session, bars_told
-from morningstar_strategy.core.records import Record
 from morningstar_strategy.journal import (
-    JOURNAL,
-    MANIFEST,
     SETTINGS,
     JournalError,
-    read_records,
+    moment_in,
+    read_manifest,
+    read_records_and_tear,
     verify,
 )
 from morningstar_strategy.settings.load import load_settings
@@ -25,8 +22,6 @@ __all__ = ["BarsOf", "journal_is_whole", "read_session"]
 # Instrument, interval such as 5m, first and last close: the bars between
 type BarsOf = Callable[[str, str, int, int], tuple[PriceBar, ...]]
 
-_LONGEST_LINE: Final = 1 << 20
-
 
 def read_session(folder: Path, *, bars_of: BarsOf | None = None) -> Session:
     """Read the journal, settings and manifest of a run folder.
@@ -34,9 +29,9 @@ def read_session(folder: Path, *, bars_of: BarsOf | None = None) -> Session:
     `bars_of` tells the bars where the journal holds none. Raises JournalError, SettingsError or
     RecordError for what cannot be read.
     """
-    records, torn = _records(folder)
+    records, torn = read_records_and_tear(folder)
     settings = hurried(load_settings(folder / SETTINGS))
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     data = settings.data
     simulated = settings.mode == "backtest"
     session = Session(
@@ -49,8 +44,8 @@ def read_session(folder: Path, *, bars_of: BarsOf | None = None) -> Session:
         torn=torn,
         keeps_assessments=settings.journal.assessments == "all" or not simulated,
         handed=_handed(manifest, data.instruments),
-        start_ns=_whole(manifest, "start_ns"),
-        end_ns=_whole(manifest, "end_ns"),
+        start_ns=moment_in(manifest, "start_ns") or 0,
+        end_ns=moment_in(manifest, "end_ns") or 0,
     )
     if told := bars_told(records):
         return replace(session, bars=told, bars_from="journal")
@@ -68,54 +63,7 @@ def read_session(folder: Path, *, bars_of: BarsOf | None = None) -> Session:
     return replace(session, bars=bars, bars_from="catalog")
 
 
-def _records(folder: Path) -> tuple[tuple[Record, ...], str]:
-    """Read the records; a last line that a crash cut is given apart."""
-    found: list[Record] = []
-    try:
-        for record in read_records(folder):
-            found.append(record)  # what came before an error is kept
-    except JournalError:
-        torn = _torn(folder / JOURNAL, len(found))
-        if not torn:
-            raise
-        return tuple(found), torn
-    return tuple(found), ""
-
-
-def _torn(path: Path, whole: int) -> str:
-    """Give what stands after the last line's end, where just that could not be read."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        ends = sum(1 for line in file if line.endswith(b"\n"))
-        file.seek(0, 2)
-        file.seek(max(file.tell() - _LONGEST_LINE, 0))
-        rest = file.read().rpartition(b"\n")[2]
-    return rest.decode(errors="replace") if ends == whole else ""
-
-
-def _manifest(folder: Path) -> dict[str, object]:
-    """Read the manifest; one that is not there is found by the check of the journal."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        return {}
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise JournalError(f"{path} is not a manifest: {e}") from e
-    if not isinstance(manifest, dict):
-        raise JournalError(f"{path} must hold an object, held {type(manifest).__name__}")
-    return manifest
-
-
-def _whole(manifest: dict[str, object], name: str) -> int:
-    value = manifest.get(name, 0)
-    if type(value) is not int:
-        raise JournalError(f"{name} of {MANIFEST} must be whole nanoseconds, was {value!r:.80}")
-    return value
-
-
-def _handed(manifest: dict[str, object], instruments: tuple[str, ...]) -> dict[str, int]:
+def _handed(manifest: Mapping[str, object], instruments: tuple[str, ...]) -> dict[str, int]:
     """Read how many bars of each instrument were replayed."""
     told = manifest.get("bars", {})
     counts = told.items() if isinstance(told, dict) else ()

@@ -111,10 +111,19 @@ def reconcile(
 
 def signed_quantity(fill: Record) -> Decimal:
     """Give the quantity of a fill record, negative for a sale."""
+    quantity = money(fill, "quantity")
+    if quantity < 0:
+        raise RecordError(
+            f"quantity of the {Kind.FILL.value} record at {fill.ts_event} must not be negative, "
+            f"was {quantity:f}"
+        )
     match text(fill, "side"):
         case "BUY":
-            return money(fill, "quantity")
+            return quantity
         case "SELL":
-            return -money(fill, "quantity")
+            return -quantity
         case side:
-            raise RecordError(f"side of a {Kind.FILL.value} record must be BUY or SELL, was {side}")
+            raise RecordError(
+                f"side of the {Kind.FILL.value} record at {fill.ts_event} must be BUY or SELL, "
+                f"was {side!r:.80}"
+            )

@@ -1,10 +1,17 @@
 """Read the fields of a record, or say which one is wrong."""
 
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from morningstar_strategy.core.records import Record, RecordError
 
-__all__ = ["money", "money_or_none", "text"]
+__all__ = ["NUMERIC", "exact_or_none", "money", "money_or_none", "text"]
+
+_DIGITS: Final = 21  # before the point: more than any venue counts, few enough to add up exactly
+_PLACES: Final = 40
+NUMERIC: Final = (
+    f"a finite decimal text of at most {_DIGITS} digits before and {_PLACES} behind the point"
+)
 
 
 def text(record: Record, name: str) -> str:
@@ -13,7 +20,7 @@ def text(record: Record, name: str) -> str:
     if not isinstance(value, str):
         raise RecordError(
             f"{name} of the {record.kind.value} record at {record.ts_event} must be a text, "
-            f"was {value!r}"
+            f"was {value!r:.80}"
         )
     return value
 
@@ -29,14 +36,23 @@ def money_or_none(record: Record, name: str) -> Decimal | None:
     return None if value is None else _exact(record, name, value)
 
 
-def _exact(record: Record, name: str, value: object) -> Decimal:
+def exact_or_none(value: object) -> Decimal | None:
+    """Give a value as exact number, None where it is none that can be reckoned with exactly."""
     try:
         number = Decimal(value) if isinstance(value, str) else Decimal("nan")
     except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
+        return None
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or number.adjusted() >= _DIGITS or exponent < -_PLACES:
+        return None
+    return number
+
+
+def _exact(record: Record, name: str, value: object) -> Decimal:
+    number = exact_or_none(value)
+    if number is None:
         raise RecordError(
-            f"{name} of the {record.kind.value} record at {record.ts_event} must be a finite "
-            f"decimal text, was {value!r}"
+            f"{name} of the {record.kind.value} record at {record.ts_event} must be {NUMERIC}, "
+            f"was {value!r:.80}"
         )
     return number

@@ -46,6 +46,7 @@ class Record:
     fields: Mapping[str, Value]
 
 
+_END_OF_TIME: Final = 1 << 63  # nanoseconds are kept in 64 bits, with a sign
 _NOT_A_RECORD: Final = (
     *(ValueError, KeyError, AttributeError, TypeError),
     RecursionError,  # brackets without end
@@ -100,7 +101,7 @@ def from_line(line: str) -> Record:
         instrument_id = fields.pop("instrument_id", "")
     except _NOT_A_RECORD as e:
         raise RecordError(f"not a record: {line[:80]!r}") from e
-    if type(ts_event) is not int:
+    if type(ts_event) is not int or not 0 <= ts_event < _END_OF_TIME:
         raise RecordError(f"ts_event must be whole nanoseconds, was {ts_event!r:.80}")
     if not isinstance(instrument_id, str):
         raise RecordError(f"instrument_id must be a text, was {instrument_id!r:.80}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from morningstar_strategy.core.records import Kind, Record, to_line
+from morningstar_strategy.core.records import Kind, Record, Value, to_line
 from morningstar_strategy.journal import (
     JOURNAL,
     MANIFEST,
@@ -17,7 +17,10 @@ from morningstar_strategy.journal import (
     digest_of,
     journal_digest,
     main,
+    moment_in,
+    read_manifest,
     read_records,
+    read_records_and_tear,
     verify,
     verify_taped,
     write_json,
@@ -266,3 +269,63 @@ def test_json_is_written_readably_and_in_order(tmp_path: Path) -> None:
     assert json.loads(text) == {"a": [1.5, None], "b": 1}
     assert text.index('"a"') < text.index('"b"')
     assert text.endswith("}\n")
+
+
+def test_a_last_line_that_was_cut_is_given_apart(folder: Path) -> None:
+    with (folder / JOURNAL).open("a", encoding="utf-8") as file:
+        file.write('{"ts_event":17')
+    assert read_records_and_tear(folder) == (tuple(RECORDS), '{"ts_event":17')
+
+
+def test_a_whole_journal_has_no_tear(folder: Path) -> None:
+    assert read_records_and_tear(folder) == (tuple(RECORDS), "")
+
+
+def test_a_cut_line_before_the_last_is_a_fault(folder: Path) -> None:
+    with (folder / JOURNAL).open("a", encoding="utf-8") as file:
+        file.write('{"ts_event":17\n')
+    with pytest.raises(JournalError, match="line 6: not a record"):
+        read_records_and_tear(folder)
+
+
+def test_a_run_that_was_killed_has_an_empty_manifest_and_is_not_sound(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+    assert read_manifest(folder) == {}
+    with pytest.raises(JournalError, match=r"has no manifest\.json"):
+        verify(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is not a manifest"),
+        ("[]", "must hold an object, held list"),
+        ("[" * 100_000, "is not a manifest"),
+        ("9" * 5_000, "is not a manifest"),
+    ],
+    ids=["cut", "list", "brackets without end", "digits without end"],
+)
+def test_what_is_no_manifest_is_named(folder: Path, text: str, said: str) -> None:
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    with pytest.raises(JournalError, match=said):
+        read_manifest(folder)
+
+
+def test_a_folder_in_the_place_of_a_manifest_is_a_fault(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+    (folder / MANIFEST).mkdir()
+    with pytest.raises(JournalError, match="cannot be read"):
+        read_manifest(folder)
+
+
+@pytest.mark.parametrize("value", [True, "x", 1.5, -1, 1 << 63, None, []])
+def test_a_time_of_a_manifest_is_whole_nanoseconds(folder: Path, value: Value) -> None:
+    write_json(folder / MANIFEST, {"start_ns": value})
+    with pytest.raises(JournalError, match=r"start_ns of .* must be whole nanoseconds, was "):
+        read_manifest(folder)
+
+
+def test_a_manifest_tells_its_times_or_none(folder: Path) -> None:
+    assert moment_in(read_manifest(folder), "start_ns") is None
+    write_json(folder / MANIFEST, {"start_ns": (1 << 63) - 1})
+    assert moment_in(read_manifest(folder), "start_ns") == (1 << 63) - 1

@@ -348,7 +348,7 @@ def test_a_lost_account_does_not_divide_by_zero() -> None:
         ([record(0, Kind.EQUITY, equity=1.5, drawdown="0")], "equity of the .* was 1.5"),
         ([record(0, Kind.EQUITY, equity="1", drawdown="0", exposure=[])], "must be an object"),
         ([equity(0, "1"), record(1, Kind.FUNDING, BTC)], "amount of the funding .* was None"),
-        ([equity(0, "1"), fill("UP", Decimal(1), Decimal(1))], "must be BUY or SELL, was UP"),
+        ([equity(0, "1"), fill("UP", Decimal(1), Decimal(1))], "must be BUY or SELL, was 'UP'"),
         ([equity(0, "1"), record(1, Kind.HEALTH, state=3)], "state of the health .* was 3"),
     ],
 )

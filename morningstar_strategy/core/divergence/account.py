@@ -14,27 +14,33 @@ from morningstar_strategy.core.divergence.values import Cause, Found, Rung, Step
 from morningstar_strategy.core.fields import money
 from morningstar_strategy.core.records import Kind, Record
 
-__all__ = ["amount", "compare_equity", "held_at", "paired_fundings"]
+__all__ = ["ROUNDING", "amount", "compare_equity", "held_at", "paired_fundings"]
 
 _ZERO: Final = Decimal(0)
-_ROUNDING: Final = Decimal("1e-6")
+ROUNDING: Final = Decimal("1e-6")  # of money, that is no difference
 
 
 def compare_equity(a: Told, b: Told, *, slack_ns: int) -> Compared:
     """Compare what was paid as funding, and every mark that both runs took at one moment."""
     aligned = paired_fundings(a, b, slack_ns=slack_ns)
     found = [each for pair in aligned.pairs for each in _funding(pair, a, b)]
-    compared = len(aligned.pairs)
-    for mark in _marks(a, b):
-        compared += 1
-        if mark is not None:
-            found.append(mark)
+    marks = [*_marks(a, b)]
+    found += [mark for mark in marks if mark is not None]
     return Compared(
         found=tuple(found),
-        compared=compared,
+        compared=len(aligned.pairs) + len(marks),
         outside_a=aligned.outside_a,
         outside_b=aligned.outside_b,
+        says=_unmarked(a, b) if not marks else "",
     )
+
+
+def _unmarked(a: Told, b: Told) -> str:
+    """Say why no mark of the equity was compared."""
+    silent = [each.side.name for each in (a, b) if not each.marks]
+    if silent:
+        return f"{' and '.join(silent)} marked no equity"
+    return "the equity was never marked at one and the same moment"
 
 
 def paired_fundings(a: Told, b: Told, *, slack_ns: int) -> Aligned:
@@ -79,7 +85,7 @@ def _funding(pair: Pair, a: Told, b: Told) -> list[Found]:
 def _paid(ours: Step, theirs: Step) -> list[Found]:
     step = first_of(ours, theirs)
     paid = [amount(each, "amount") for each in (ours, theirs)]
-    if abs(paid[0] - paid[1]) <= _ROUNDING:
+    if abs(paid[0] - paid[1]) <= ROUNDING:
         return []
     names = [name for name in ("rate", "price") if amount(ours, name) != amount(theirs, name)]
     said = ", ".join(
@@ -116,7 +122,7 @@ def _marks(a: Told, b: Told) -> Iterator[Found | None]:
         apart = money(other, "equity") - money(ours, "equity")
         if gap is None:
             gap = apart
-        if abs(apart - gap) <= _ROUNDING:
+        if abs(apart - gap) <= ROUNDING:
             yield None
             continue
         gap = apart

@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 from typing import Final
 
 from morningstar_strategy.core.curves import exposures
-from morningstar_strategy.core.divergence.account import amount, held_at, paired_fundings
+from morningstar_strategy.core.divergence.account import ROUNDING, amount, held_at, paired_fundings
 from morningstar_strategy.core.divergence.causes import Causes
 from morningstar_strategy.core.divergence.execution import Matched, matched_orders, same_charge
 from morningstar_strategy.core.divergence.reading import OrderTold, Told
@@ -19,7 +19,7 @@ OUTSIDE: Final = "outside the other's time"
 UNTOLD: Final = "not told by the journals"
 _ZERO: Final = Decimal(0)
 _GRAIN: Final = Decimal("1e-8")
-_DIGITS: Final = 60  # so that no addition rounds
+_DIGITS: Final = 100  # so that no addition rounds
 
 type Label = Cause | str
 
@@ -164,7 +164,9 @@ class _Builder:
         if ours is not None and theirs is not None:
             apart = amount(theirs, "amount") - amount(ours, "amount")
             per_coin = [amount(each, "rate") * amount(each, "price") for each in (ours, theirs)]
-            rate = -amount(ours, "quantity") * (per_coin[1] - per_coin[0])
+            rate = _ZERO
+            if abs(apart) > ROUNDING:  # else nothing was paid otherwise
+                rate = -amount(ours, "quantity") * (per_coin[1] - per_coin[0])
             self._add(why, rate)
             rest = apart - rate.quantize(_GRAIN)
             self._add(self._causes.of_moment(ours.ts_event), rest)

@@ -34,6 +34,7 @@ class Compared:
     compared: int
     outside_a: int = 0
     outside_b: int = 0
+    says: str = ""
 
 
 def compare_predictions(a: Told, b: Told) -> Compared:

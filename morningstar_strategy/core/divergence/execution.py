@@ -45,7 +45,8 @@ def compare_orders(a: Told, b: Told, *, slack_ns: int) -> Compared:
     exact = a.side.simulated and b.side.simulated
     events = align(_events(a, exact=exact), _events(b, exact=exact), sides=sides, slack_ns=None)
     for pair in events.pairs:
-        found.extend(_event(pair, (a, b), slack_ns))
+        if not _was_refused(pair, a, b):
+            found.extend(_event(pair, (a, b), slack_ns))
     both = compared_of(found, len(plans.pairs) + len(events.pairs), plans)
     return Compared(
         found=both.found,
@@ -69,6 +70,19 @@ def _matters(step: Step, filled: set[tuple[PlanKey, str]]) -> bool:
     name, bar, nth = plan
     key = (f"{name}", int(bar), int(nth))
     return word in _ENDS and role == "entry" and (key, "entry") not in filled
+
+
+def _was_refused(pair: Pair, a: Told, b: Told) -> bool:
+    """Say whether one run lacks an event since its order was refused: the refusal tells it all."""
+    match pair:
+        case (Step() as step, None):
+            lacking = b
+        case (None, Step() as step):
+            lacking = a
+        case _:
+            return False
+    *order, word = step.key
+    return word not in _REFUSALS and any((*order, each) in lacking.happened for each in _REFUSED)
 
 
 def _event(pair: Pair, told: tuple[Told, Told], slack_ns: int) -> list[Found]:
@@ -127,11 +141,12 @@ class Matched:
 
 
 def matched_orders(a: Told, b: Told) -> tuple[Matched, ...]:
-    """Pair the orders that were filled by plan and role, in the order of their first fills."""
-    groups: dict[tuple[PlanKey, str], tuple[list[OrderTold], list[OrderTold]]] = {}
+    """Pair the filled orders by plan, role and instrument, in the order of their first fills."""
+    groups: dict[tuple[PlanKey, str, str], tuple[list[OrderTold], list[OrderTold]]] = {}
     for which, told in enumerate((a, b)):
         for order in sorted(told.orders.values(), key=lambda each: (each.ts_event, each.seq)):
-            groups.setdefault((order.plan, order.role), ([], []))[which].append(order)
+            key = (order.plan, order.role, order.instrument_id)
+            groups.setdefault(key, ([], []))[which].append(order)
     return tuple(
         Matched(a=mine, b=other)
         for ours, theirs in groups.values()

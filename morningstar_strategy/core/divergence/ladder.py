@@ -39,6 +39,8 @@ __all__ = ["LIVE_SLACK_NS", "Divergence", "diverge"]
 
 LIVE_SLACK_NS: Final = 5_000_000_000  # between a simulation, which takes no time, and a venue
 _DECISIONS: Final = RUNGS[1:5]
+_TOLD: Final = "told, not compared"
+_DECIDED: Final = "compared from the commands up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +73,11 @@ def diverge(a: Side, b: Side, *, slack_ns: int | None = None) -> Divergence:
     """Compare two runs; times within `slack_ns` count as the same.
 
     Without it, two simulations must agree to the nanosecond and others within five seconds. Raises
-    DivergenceError for runs that have no time or nothing to compare in common, RecordError for a
-    record that cannot be read.
+    DivergenceError for runs that have no time, no currency or nothing to compare in common,
+    RecordError for a record that cannot be read.
     """
     _check_common(a, b)
+    _check_currency(a, b)
     if slack_ns is None:
         slack_ns = 0 if a.simulated and b.simulated else LIVE_SLACK_NS
     told = read(a), read(b)
@@ -115,6 +118,14 @@ def _above(told: tuple[Told, Told], slack_ns: int) -> dict[Rung, Compared]:
     }
 
 
+def _check_currency(a: Side, b: Side) -> None:
+    if a.currency and b.currency and a.currency != b.currency:
+        raise DivergenceError(
+            f"currency of {a.name} is {a.currency}, of {b.name} {b.currency}: their money cannot "
+            "be compared"
+        )
+
+
 def _check_common(a: Side, b: Side) -> None:
     for early, late in ((a, b), (b, a)):
         if early.end_ns < late.start_ns:
@@ -122,10 +133,7 @@ def _check_common(a: Side, b: Side) -> None:
                 f"{early.name} ends at {utc(early.end_ns)}, before {late.name} begins at "
                 f"{utc(late.start_ns)}: they have no time in common"
             )
-    instruments = [
-        {r.instrument_id for r in side.records} | {*(side.bars or ())} for side in (a, b)
-    ]
-    known = [names - {""} for names in instruments]
+    known = [_instruments(side) for side in (a, b)]
     if all(known) and not known[0] & known[1]:
         raise DivergenceError(
             f"{a.name} and {b.name} have no instrument in common: {_some(known[0])} against "
@@ -183,6 +191,7 @@ def _result(
         differing=len(compared.found) if judged else 0,
         outside_a=compared.outside_a,
         outside_b=compared.outside_b,
+        says=compared.says if judged else "",
     )
 
 
@@ -193,17 +202,20 @@ def _how(rung: Rung, compared: Compared, told: tuple[Told, Told], first: Rung | 
         return Standing.DIFFERS
     if rung in _DECISIONS and not all(each.side.has_decisions for each in told):
         return Standing.UNRECORDED
+    if compared.says and not compared.found:  # why nothing could be laid beside each other
+        return Standing.UNRECORDED
     return Standing.UNTIL if compared.found else Standing.SAME
 
 
 def _notes(a: Side, b: Side) -> tuple[str, ...]:
-    """Say what lies outside what the two have in common."""
+    """Say what lies outside what the two have in common, and what to know of either."""
     notes = []
     for early, late in ((a, b), (b, a)):
         if early.start_ns < late.start_ns:
-            notes.append(f"{early.name} begins earlier, at {utc(early.start_ns)}")
+            notes.append(f"{early.name} begins earlier, at {utc(early.start_ns)}: {_TOLD}")
         if early.end_ns > late.end_ns:
-            notes.append(f"{early.name} goes on longer, to {utc(early.end_ns)}")
+            notes.append(f"{early.name} goes on longer, to {utc(early.end_ns)}: {_TOLD}")
         if alone := _traded(early) - _traded(late):
-            notes.append(f"{early.name} alone trades {_some(alone)}")
+            notes.append(f"{early.name} alone trades {_some(alone)}: {_DECIDED}")
+        notes += [f"{early.name}: {remark}" for remark in early.remarks]
     return tuple(notes)

@@ -7,7 +7,8 @@ from typing import Final
 
 from morningstar_strategy.core.divergence.reading import STRAY, OrderTold, Told
 from morningstar_strategy.core.divergence.values import PlanKey, Step
-from morningstar_strategy.core.records import Value
+from morningstar_strategy.core.fields import exact_or_none
+from morningstar_strategy.core.records import RecordError, Value
 
 __all__ = ["Quality", "quality_of"]
 
@@ -29,11 +30,15 @@ class Quality:
 
 
 def quality_of(told: Told) -> Quality:
-    """Measure the fills of a run."""
+    """Measure the fills of a run; raise RecordError for a price of a plan that is none."""
     prices = {(step.instrument_id, step.ts_event): step for step in told.predictions}
+    try:
+        slippage = tuple(_slippages(told, prices))
+    except RecordError as e:
+        raise RecordError(f"{told.side.name}: {e}") from e
     entries = [order for order in told.orders.values() if _is_entry(order)]
     return Quality(
-        slippage=tuple(_slippages(told, prices)),
+        slippage=slippage,
         decision_secs=tuple(
             (step.ts_event - int(step.key[1])) / 1e9
             for step in told.commands
@@ -69,9 +74,9 @@ def _expected(
     match order.role:
         case "entry":
             limit = setup.fields.get("entry_price")
-            return _exact(limit) if limit is not None else _decided(order.plan, prices)
+            return _decided(order.plan, prices) if limit is None else _price("entry_price", limit)
         case "stop":
-            return _exact(moved or setup.fields.get("stop_loss_price"))
+            return _price("stop_loss_price", moved or setup.fields.get("stop_loss_price"))
         case "target":
             return _nearest(order, setup)
         case _:
@@ -96,16 +101,24 @@ def _moved(moves: dict[str, list[Step]], order: OrderTold) -> Value:
 def _decided(plan: PlanKey, prices: dict[tuple[str, int], Step]) -> Decimal | None:
     step = prices.get((plan[0], plan[1]))
     price = None if step is None else step.fields.get("price")
-    return Decimal(str(price)) if isinstance(price, float) and price > 0 else None
+    decided = exact_or_none(str(price)) if isinstance(price, float) else None
+    return decided if decided is not None and decided > 0 else None
 
 
 def _nearest(order: OrderTold, setup: Step) -> Decimal | None:
     """Give the take profit that an order was filled nearest to."""
-    told = setup.fields.get("take_profit_prices")
-    prices = [_exact(price) for price in told] if isinstance(told, list) else []
+    name = "take_profit_prices"
+    told = setup.fields.get(name)
+    prices = [_price(name, price) for price in told] if isinstance(told, list) else []
     known = [price for price in prices if price is not None]
     return min(known, key=lambda price: abs(price - order.price), default=None)
 
 
-def _exact(value: object) -> Decimal | None:
-    return Decimal(value) if isinstance(value, str) else None
+def _price(name: str, value: Value) -> Decimal | None:
+    """Give a price that a plan tells, None where it tells none; raise RecordError for no price."""
+    if value is None:
+        return None
+    price = exact_or_none(value)
+    if price is None or price <= 0:
+        raise RecordError(f"{name} of a plan must be a price above zero, was {value!r:.80}")
+    return price

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Final
 
 from morningstar_strategy.core.costs import signed_quantity
+from morningstar_strategy.core.curves import exposures
 from morningstar_strategy.core.divergence.values import PlanKey, Side, Step
 from morningstar_strategy.core.fields import money, text
-from morningstar_strategy.core.records import Kind, Record, Value
+from morningstar_strategy.core.records import Kind, Record, RecordError, Value
 
 __all__ = ["STRAY", "OrderTold", "Told", "read"]
 
@@ -25,6 +26,7 @@ _SAID: Final = (
     *("reason", "proposal"),
 )
 _OF_ORDER: Final = ("reason", "quantity", "price", "trigger_price")  # a journal tells the first
+_PAID: Final = ("amount", "rate", "price", "quantity")
 _RULED: Final = ("action", "ruling", "rule", "quantity", "risk_level", "shrunk")
 _PLANNED: Final = (
     *("direction", "quantity", "entry_price", "stop_loss_price", "take_profit_prices"),
@@ -88,9 +90,17 @@ class Told:
     happened: set[tuple[str | int, ...]] = field(default_factory=set)  # keys of order events
 
 
+def _check(record: Record, *names: str) -> None:
+    for name in names:
+        money(record, name)
+
+
 def read(side: Side) -> Told:
-    """Read the records of a run; raise RecordError for a field that cannot be read."""
-    return _Reader(side).read()
+    """Read the records of a run; raise RecordError naming run and field that cannot be read."""
+    try:
+        return _Reader(side).read()
+    except RecordError as e:
+        raise RecordError(f"{side.name}: {e}") from e
 
 
 class _Reader:
@@ -127,13 +137,25 @@ class _Reader:
     def _accounted(self, seq: int, record: Record) -> None:
         match record.kind:
             case Kind.FUNDING:
+                _check(record, *_PAID)
                 self._told.fundings.append(self._step(seq, record, (record.instrument_id,)))
             case Kind.EQUITY:
-                self._told.marks.append(record)
+                self._marked(record)
             case Kind.HEALTH:
                 self._told.health.append(record)
             case _:
                 return
+
+    def _marked(self, record: Record) -> None:
+        marks = self._told.marks
+        if marks and record.ts_event < marks[-1].ts_event:
+            raise RecordError(
+                f"equity records must be in the order of time, {record.ts_event} came after "
+                f"{marks[-1].ts_event}"
+            )
+        _check(record, "equity")
+        exposures(record)
+        marks.append(record)
 
     def _step(
         self,
@@ -211,6 +233,7 @@ class _Reader:
             bar = self._bar.get(name, record.ts_event)
             self._told.plan_of[order_id] = self._plan_key(name, bar)
         if text(record, "state") == "PENDING":
+            _check(record, "quantity", "stop_loss_price")
             key = self._told.plan_of[order_id]
             step = self._step(seq, record, key, _PLANNED)
             self._told.plans.append(step)

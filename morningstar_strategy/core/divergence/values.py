@@ -86,7 +86,8 @@ class Side:
     `settings` and `versions` are flat, such as risk.max_risk_percent. `bars` are by instrument and
     close, None where they are not to be had; then `bars_sha256` may still prove them equal.
     `late_bars` came after a newer one. `has_decisions` is false for what tells orders and fills
-    alone. Raises DivergenceError where it ends before it starts.
+    alone. `remarks` say of the run what a reader should know, such as that its end was cut. Raises
+    DivergenceError where it ends before it starts.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Side:
     every_prediction: bool = False
     has_decisions: bool = True
     currency: str = ""
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.end_ns < self.start_ns:
