@@ -6,11 +6,12 @@ from typing import Final
 from rich.markup import escape
 from rich.table import Table
 
-from backtests.leaks.findings import Check, Clean, Finding, NotApplicable
+from backtests.leaks.findings import Check, Clean, Detector, Finding, NotApplicable
 from backtests.leaks.lessons import look_at_lessons
 from backtests.leaks.looks import look_at_features, look_at_forecasts, look_at_windows
 from backtests.leaks.subject import Subject
 from backtests.leaks.surroundings import look_at_outside, look_at_run
+from morningstar_strategy.core.scene import NotKnownYetError
 
 __all__ = ["as_document", "as_table", "is_clean", "look_at_everything"]
 
@@ -32,10 +33,20 @@ def look_at_everything(subject: Subject, progress: Progress) -> tuple[Check, ...
     checks: list[Check] = []
     for number, (what, look) in enumerate(_LOOKS.items()):
         progress(f"looking at {what}", number / len(_LOOKS))
-        for done, check in enumerate(look(subject), start=1):
+        for done, check in enumerate(_guarded(what, look(subject)), start=1):
             checks.append(check)
             progress(f"looking at {what}", (number + done / (done + 1)) / len(_LOOKS))
     return tuple(checks)
+
+
+def _guarded(what: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """Give the checks; where a scene refuses to be made of the future, that is a leak found."""
+    try:
+        yield from checks
+    except NotKnownYetError as e:
+        message = f"a run was stopped before it asked anything: {e}"
+        found = Finding(detector=Detector.KNOWN_AT, row=0, columns=("externals",), message=message)
+        yield Check(detector=Detector.KNOWN_AT, subject=what, verdict=found)
 
 
 def is_clean(checks: Sequence[Check]) -> bool:

@@ -10,7 +10,14 @@ from morningstar_strategy.core.prediction import Prediction
 from morningstar_strategy.core.state import Snapshot
 from morningstar_strategy.core.summary import MarketSummary
 
-__all__ = ["Advice", "External", "Lesson", "Scene", "Trust"]
+__all__ = [
+    "Advice",
+    "External",
+    "Lesson",
+    "NotKnownYetError",
+    "Scene",
+    "Trust",
+]
 
 
 class Trust(StrEnum):
@@ -18,6 +25,10 @@ class Trust(StrEnum):
 
     NUMBER = "number"  # a number of a named series
     TEXT = "text"  # anybody's words
+
+
+class NotKnownYetError(ValueError):
+    """A scene would show what became known after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,4 +99,6 @@ class Scene:
     def __post_init__(self) -> None:
         late = [each for each in self.externals if each.ts_known > self.snapshot.ts_event]
         if late:
-            raise ValueError(f"{late[0].source} was not known yet at {self.snapshot.ts_event}")
+            raise NotKnownYetError(
+                f"{late[0].source} was not known yet at {self.snapshot.ts_event}"
+            )

@@ -241,6 +241,23 @@ def test_what_is_shown_hours_before_it_was_known_is_found(
     assert leaks(look_at_outside(subject)) == {Detector.KNOWN_AT}
 
 
+def test_a_number_that_a_prompt_would_show_too_early_is_found_and_ends_no_program(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = Timeline.as_of
+
+    def as_of(self: Timeline, ts: int, symbol: str | None = None) -> Any:
+        return original(self, ts + 30 * HOUR_NS, symbol)
+
+    monkeypatch.setattr(Timeline, "as_of", as_of)
+    words = ("--config", str(CONFIG), *changed(catalog), "--bars", "300", "--json")
+    assert main(words) == 1
+    told = json.loads(capsys.readouterr().out)["checks"]
+    found = [each for each in told if each["verdict"] == "leak"]
+    assert {each["detector"] for each in found} >= {"known_at"}
+    assert any("was not known yet at" in each["evidence"] for each in found)
+
+
 def test_series_that_a_model_is_fed_are_looked_at_as_learnt_and_as_served(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
