@@ -16,7 +16,7 @@ from tests.venue.played_process import PlayedVenue
 type Row = Mapping[str, Any]
 
 PROMISED_SECS: Final = 5.0  # the longest that anything may be without a stop
-PATIENCE_SECS: Final = 30.0
+PATIENCE_SECS: Final = 60.0
 
 
 @contextmanager

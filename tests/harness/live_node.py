@@ -30,7 +30,7 @@ EAGER: Final = (
     "decision.break_even_after_percent=0",
     "decision.max_holding_secs=864000",
 )
-_PATIENCE_SECS: Final = 60.0
+_PATIENCE_SECS: Final = 120.0
 _POLL_SECS: Final = 0.05
 
 

@@ -71,7 +71,7 @@ class AlertServer(ThreadingHTTPServer):
             self.news.notify_all()
             return fault
 
-    def until(self, test: Callable[[], Any], what: str, secs: float = 10.0) -> None:
+    def until(self, test: Callable[[], Any], what: str, secs: float = 60.0) -> None:
         """Wait until something is so."""
         ends = time.monotonic() + secs
         with self.news:

@@ -56,8 +56,7 @@ async def prices_after(venue: LocalVenue, fault: Fault, *told: str) -> list[str]
     """Trade at 50001, 50002, ... with a fault in force; read as many prices as told."""
     async with subscribed(venue, TRADE) as ws:
         venue.faults.add(fault)
-        for step in range(1, 4):
-            venue.call(tick(str(50_000 + step)))
+        venue.call(lambda exchange: [tick(f"{50_000 + step}")(exchange) for step in range(1, 4)])
         return [await price(ws) for _ in told]
 
 
