@@ -99,6 +99,12 @@ def plan_of(node: LiveNode, base: str) -> str:
     return str(node.plans(status)[id_of(base)]["order_id"])
 
 
+def is_whole(truth: Row, name: str) -> bool:
+    """Say whether the stop and the target of a position rest at the venue, and nothing else."""
+    resting = [o for o in truth["open_orders"] if o["instrument"] == at_venue(name)]
+    return len(resting) == 2 and covered(truth, name) and bool(held(truth, name))
+
+
 def of_entries(truth: Row, name: str) -> list[Row]:
     return [
         order

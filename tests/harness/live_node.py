@@ -73,9 +73,9 @@ class LiveNode:
             f"data.instruments={json.dumps(names)}",
             "node.settle_secs=2",
             "node.at_stop=keep",
-            # Plans that last, unless a test wants others
-            "decision.stop_percent=3.5",
-            "decision.take_profit_percents=[7]",
+            # Plans that last, unless a test wants others: no market of the sample goes so far
+            "decision.stop_percent=9",
+            "decision.take_profit_percents=[18]",
             "decision.max_holding_secs=259200",
             "decision.cooldown_secs=14400",
             "monitoring.port=0",  # others run beside it

@@ -26,6 +26,7 @@ from tests.harness.live_looks import (
     hindrances,
     holds_all,
     id_of,
+    is_whole,
     of_entries,
     stops,
     trading,
@@ -116,7 +117,8 @@ def kept(node: LiveNode) -> list[dict[str, Any]]:
 
 
 def _a_cancel_behind_a_hung_submit_goes_out(venue: PlayedVenue) -> None:
-    before = venue.truth()
+    whole = [id_of(base) for base in BASES]  # so that no other submit is under way
+    before = within(venue, lambda t: all(is_whole(t, name) for name in whole), "stops, targets")
     strikes = len(before["faults"])
     target = next(each for each in _resting(before, "ETH") if each["trigger_price"] is None)
     venue.add_faults({"kind": "delay", "where": "order", "delay_secs": 6})

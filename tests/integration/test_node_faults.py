@@ -41,12 +41,10 @@ def test_a_stop_that_the_venue_never_had_is_sent_again(
         ) as node:
             node.start()
             node.until(lambda s: node.plans(s), "a plan")
-            node.until(
-                lambda s: s["longest_unprotected_secs"] > 1 and not s["accounts"][0]["exposed"],
+            status = node.until(
+                lambda s: s["longest_unprotected_secs"] > 1 and not s["accounts"][0]["exposed"] and s,
                 "its second stop",
             )
-            status = node.status()
-            assert status is not None
             (plan,) = node.plans(status).values()
             assert plan["state"] == "ACTIVE"
             assert node.stop() == 0, node.log.read_text()
