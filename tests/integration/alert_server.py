@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.is_dropped:
             self.close_connection = True
         elif fault.is_silent:
-            self.server.closing.wait(30)
+            self.server.closing.wait(300)
         elif fault.is_dripped:
             self._drip()
         elif fault.body is not None:

@@ -42,7 +42,9 @@ def test_a_stop_that_the_venue_never_had_is_sent_again(
             node.start()
             node.until(lambda s: node.plans(s), "a plan")
             status = node.until(
-                lambda s: s["longest_unprotected_secs"] > 1 and not s["accounts"][0]["exposed"] and s,
+                lambda s: (
+                    s["longest_unprotected_secs"] > 1 and not s["accounts"][0]["exposed"] and s
+                ),
                 "its second stop",
             )
             (plan,) = node.plans(status).values()
