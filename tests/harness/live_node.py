@@ -173,4 +173,5 @@ class LiveNode:
 
     def plans(self, status: Mapping[str, Any]) -> dict[str, Any]:
         """Give the open plans of a status."""
-        return {name: plan for each in status["accounts"] for name, plan in each["plans"].items()}
+        found = [each["plans"] for each in status.get("accounts", ())]
+        return {name: plan for plans in found for name, plan in plans.items()}
