@@ -175,8 +175,10 @@ def imports_engine(module: str) -> bool:
 def test_a_callback_that_raises_latches_a_halt_that_outlives_a_restart_and_guards_on(
     venue: PlayedVenue, catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GAPS", json.dumps({"raise_at": 5 * len(BASES) + 1}))
+    sign = tmp_path / "broken"
+    monkeypatch.setenv("GAPS", json.dumps({"raise_at": f"{sign}"}))
     with trading(venue, catalog, tmp_path / "node", program=GAPS) as node:
+        sign.touch()
         node.until(lambda s: s["faults"], "the fault")
         status = node.until(lambda s: s["accounts"][0]["halted"] and s, "the halt")
         reason = "fault: ArithmeticError: the model is broken"
