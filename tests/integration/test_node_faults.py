@@ -8,15 +8,9 @@ import pytest
 from tests.catalogs import sample_folder
 from tests.chaos.record import gaps, longest_secs, read_rows
 from tests.harness.live_looks import held, id_of, within
-from tests.harness.live_node import LiveNode, played
+from tests.harness.live_node import EAGER, LiveNode, played
 
-_BUSY = (
-    "predictor.baseline.threshold=0.3",
-    "predictor.baseline.min_efficiency=0",
-    "decision.min_confidence=0.3",
-    "decision.max_turbulence=1",
-    "node.at_stop=flatten",
-)
+_BUSY = (*EAGER, "node.at_stop=flatten")
 
 
 @pytest.fixture(scope="module")
