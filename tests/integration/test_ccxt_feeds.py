@@ -122,9 +122,10 @@ class Mirror:
 
     async def until_true(self, price: int = 60000) -> None:
         """Have the market move until our book is the exchange's."""
-        for number in range(60):
+        for number in range(220):
             await self.made.tick(str(price + number % 7))
-            for _ in range(20):  # what is told of the last trade may be under way for a while
+            # A deep book needs many trades; what is told of each may be under way for a while
+            for _ in range(1 if number < 200 else 20):
                 await asyncio.sleep(0.02)
                 if await self.is_true():
                     return
