@@ -152,6 +152,27 @@ def test_an_aborted_socket_ends_and_a_new_one_is_served(venue: LocalVenue) -> No
     run(check())
 
 
+def test_a_ping_of_the_protocol_is_answered_with_its_words_and_pushes_go_on(
+    venue: LocalVenue,
+) -> None:
+    async def check() -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{venue.url}/ws.bitget.com/v2/ws/public", autoping=False) as ws,
+        ):
+            await ws.send_json({"op": "subscribe", "args": [TRADE]})
+            for _ in range(2):
+                await ws.receive_json()
+            for step, words in enumerate((b"", b"hello"), start=1):
+                await ws.ping(words)
+                pong = await ws.receive()
+                assert (pong.type, bytes(pong.data)) == (aiohttp.WSMsgType.PONG, words)
+                venue.call(tick(f"{50_000 + step}"))
+                assert await price(ws) == f"{50_000 + step}"
+
+    run(check())
+
+
 def test_a_half_open_socket_answers_nothing_not_even_pings(venue: LocalVenue) -> None:
     async def check() -> None:
         async with subscribed(venue, TRADE) as ws:
