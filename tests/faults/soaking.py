@@ -136,8 +136,17 @@ class Soak:
                 self._sample(now - began)
             await asyncio.sleep(_ORDER_SECS)
             self._forget(strategy)
-        self._late = self._held()
+        await self._look_late(loop.time() + _REST_SECS)
         await self._rest(loop.time() + _REST_SECS)
+
+    async def _look_late(self, deadline: float) -> None:
+        """See what is held in the end; what a broken connection keeps back is soon let go."""
+        while True:
+            self._late = self._held()
+            has_grown = grown(self._early, self._late, bounds=_BOUNDS)
+            if not has_grown or asyncio.get_running_loop().time() >= deadline:
+                return
+            await asyncio.sleep(_ORDER_SECS)
 
     async def _rest(self, deadline: float) -> None:
         """Wait until no more tasks are left than early on; what is under way may end first."""
