@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         answer = self.server.next_answer(self.path, dict(self.headers))
         if answer.silent:
-            self.server.closing.wait(30)
+            self.server.closing.wait(300)
             return
         if answer.after is not None:
             answer.after.wait(30)

@@ -126,7 +126,7 @@ class NodeRun:
         folder: Path,
         *,
         dialect: str,
-        minutes: float = 4,
+        minutes: float = 30,
         more: Sequence[str] = (),
     ) -> None:
         self.folder = folder

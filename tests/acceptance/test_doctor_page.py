@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     monkeypatch.chdir(ROOT)
     state, runs = f"node.state={tmp_path / 'state'}", f"runs={tmp_path / 'runs'}"
     played = f"node.exchange.catalog={sample_folder()}"
-    return ("--set", state, "--set", runs, "--set", played)
+    return ("--set", state, "--set", runs, "--set", played, "--set", "monitoring.port=0")
 
 
 def test_every_command_of_the_page_is_run_here() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -60,6 +61,7 @@ class _Stage:
     outages: list[Span] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     code: int | None = None
+    has_traded: bool = False
 
     def play(self) -> None:
         """Let everything happen, then end in order."""
@@ -72,6 +74,8 @@ class _Stage:
         self._wait_until(time.monotonic() + _SETTLE_SECS)
         self._wait_for(self._runs, "the node runs", _START_SECS)
         self._wait_until(time.monotonic() + _SETTLE_SECS)
+        with suppress(TimeoutError):  # a slow start leaves little time, and some markets are quiet
+            self._wait_for(lambda: self.has_traded, "a plan", _START_SECS)
         self._stop()
 
     def start(self) -> None:
@@ -132,6 +136,7 @@ class _Stage:
     def _look(self) -> None:
         """Start the node again where it has ended by itself, as a service manager does."""
         if self.node.is_running:
+            self.has_traded = self.has_traded or bool(self.node.plans(self._status()))
             return
         self.lives[-1].end_ms = _now_ms()
         said = _last_words(self.node.log)

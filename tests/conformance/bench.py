@@ -22,7 +22,7 @@ from tests.venue.model import Product as Traded
 PRICE: Final = Decimal(60_000)  # of BTC when a case begins
 NOTIONAL: Final = Decimal(600)  # of an order, in quote coins
 FAR: Final = Decimal("0.01")  # of the price, where nothing meets an order
-SECS: Final = 8.0  # a case waits so long for one thing
+SECS: Final = 30.0  # a case waits so long for one thing
 
 
 @dataclass(slots=True)

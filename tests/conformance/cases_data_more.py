@@ -55,7 +55,7 @@ async def start_bars(bench: Bench) -> None:
 async def _bars(bench: Bench) -> None:
     """Last of all: a bar that a node tells of is over by the node's own clock too."""
     try:
-        found = await bench.stirred(lambda: seen(bench, "Bar"), "a closed bar comes", 75)
+        found = await bench.stirred(lambda: seen(bench, "Bar"), "a closed bar comes", 150)
     finally:
         bench.desk.strategy.unsubscribe_bars(_bar_type(bench))
     must(found[0].bar_type == _bar_type(bench), f"{found[0].bar_type} came")
@@ -190,7 +190,7 @@ async def _unsubscribed(bench: Bench) -> str | None:
     strategy.unsubscribe_trades(of)
     note = None
     try:  # the proof is the venue's: it was asked to stop, and sends no frame more for a trade
-        await bench.until(lambda: not _frames_of_a_trade(bench), "", 2)
+        await bench.until(lambda: not _frames_of_a_trade(bench), "", 10)
     except TimeoutError:
         note = "ccxt has no way to end every stream: the rest is read and dropped"
     since = len(bench.desk.seen)

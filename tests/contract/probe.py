@@ -16,7 +16,7 @@ from ccxt_nt.values import Product
 
 # `Any` in this module: ccxt's objects have no types
 
-_PATIENCE_SECS = 5.0  # a call that waits for something else than the network is a fault
+_PATIENCE_SECS = 60.0  # a call that waits for something else than the network is a fault
 NOW_MS = 1_790_000_000_000
 _SPOT = {"BITGET": "BTCUSDT", "KUCOIN": "BTC-USDT", "GATE": "BTC_USDT"}
 _LINEAR = {"BITGET": "BTCUSDT", "KUCOIN": "XBTUSDTM", "GATE": "BTC_USDT"}

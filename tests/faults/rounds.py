@@ -32,7 +32,7 @@ from tests.venue.model import Product
 
 # `Any` in this module: the engine's stubs have no common type of orders
 
-_SETTLE_SECS: Final = 25.0  # real ones; what differs then is a difference
+_SETTLE_SECS: Final = 60.0  # real ones; what differs then is a difference
 _LOOK_SECS: Final = 0.1
 _CLIENT_ID: Final = re.compile(r'"(?:clientOid|client_oid|text)":\s*"([^"]+)"')
 _BASES: Final = ("BTC", "ETH")

@@ -31,7 +31,7 @@ _ORDER_SECS: Final = 0.3  # of the adapter's time, between two orders
 _KEPT_SECS: Final = 60  # real ones; the engine forgets closed orders after
 _MOST_GROWTH: Final = 0.05
 _MORE_TASKS: Final = 10
-_REST_SECS: Final = 60.0  # of the adapter's time, for what is under way at the end
+_REST_SECS: Final = 240.0  # of the adapter's time, for what is under way at the end
 _CACHED: Final = 5_000  # rows of one symbol at most, as the line asks of ccxt
 _LEVELS: Final = 100  # of one side of a book, as asked for
 _BOUNDS: Final = (
@@ -136,8 +136,17 @@ class Soak:
                 self._sample(now - began)
             await asyncio.sleep(_ORDER_SECS)
             self._forget(strategy)
-        self._late = self._held()
+        await self._look_late(loop.time() + _REST_SECS)
         await self._rest(loop.time() + _REST_SECS)
+
+    async def _look_late(self, deadline: float) -> None:
+        """See what is held in the end; what a broken connection keeps back is soon let go."""
+        while True:
+            self._late = self._held()
+            has_grown = grown(self._early, self._late, bounds=_BOUNDS)
+            if not has_grown or asyncio.get_running_loop().time() >= deadline:
+                return
+            await asyncio.sleep(_ORDER_SECS)
 
     async def _rest(self, deadline: float) -> None:
         """Wait until no more tasks are left than early on; what is under way may end first."""

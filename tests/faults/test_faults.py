@@ -16,7 +16,7 @@ def test_the_engine_ends_with_the_truth_whatever_went_wrong(dialect: str, produc
     command = [sys.executable, "-m", "tests.faults", "--dialect", dialect, "--product", product]
     more = ["--schedules", "1", "--orders", "60", "--seed", "4000", "--workers", "1", "--json"]
     ended = subprocess.run(
-        [*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
     )
     assert ended.returncode == 0, ended.stderr
     (totals,) = json.loads(ended.stdout).values()
@@ -28,7 +28,7 @@ def test_the_engine_ends_with_the_truth_whatever_went_wrong(dialect: str, produc
 def test_ten_seconds_of_five_instruments_and_broken_connections_leak_nothing() -> None:
     command = [sys.executable, "-m", "tests.faults.soak", "--minutes", "0.67", "--speed", "4"]
     ended = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     figures = json.loads(ended.stdout)

@@ -25,7 +25,7 @@ from tests.harness.market import bar_type, perpetual, prediction
 from tests.harness.runs import Rig
 
 CONFIRMED = Review(verdict=Verdict.CONFIRMED)
-PATIENCE_SECS = 20.0
+PATIENCE_SECS = 60.0
 
 type Says = Review | Exception
 

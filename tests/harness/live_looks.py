@@ -16,7 +16,7 @@ from tests.venue.played_process import PlayedVenue
 type Row = Mapping[str, Any]
 
 PROMISED_SECS: Final = 5.0  # the longest that anything may be without a stop
-PATIENCE_SECS: Final = 30.0
+PATIENCE_SECS: Final = 60.0
 
 
 @contextmanager
@@ -97,6 +97,12 @@ def plan_of(node: LiveNode, base: str) -> str:
     status = node.status()
     assert status is not None
     return str(node.plans(status)[id_of(base)]["order_id"])
+
+
+def is_whole(truth: Row, name: str) -> bool:
+    """Say whether the stop and the target of a position rest at the venue, and nothing else."""
+    resting = [o for o in truth["open_orders"] if o["instrument"] == at_venue(name)]
+    return len(resting) == 2 and covered(truth, name) and bool(held(truth, name))
 
 
 def of_entries(truth: Row, name: str) -> list[Row]:

@@ -15,7 +15,7 @@ from nautilus_trader.trading import Strategy, StrategyConfig
 from ccxt_nt.factories import execution_engine_config
 from ccxt_nt.names import clients_for
 
-PATIENCE_SECS = 15.0
+PATIENCE_SECS = 60.0  # for progress, on a machine that others use as well
 
 
 class Reachable(Protocol):

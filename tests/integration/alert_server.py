@@ -71,7 +71,7 @@ class AlertServer(ThreadingHTTPServer):
             self.news.notify_all()
             return fault
 
-    def until(self, test: Callable[[], Any], what: str, secs: float = 10.0) -> None:
+    def until(self, test: Callable[[], Any], what: str, secs: float = 60.0) -> None:
         """Wait until something is so."""
         ends = time.monotonic() + secs
         with self.news:
@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.is_dropped:
             self.close_connection = True
         elif fault.is_silent:
-            self.server.closing.wait(30)
+            self.server.closing.wait(300)
         elif fault.is_dripped:
             self._drip()
         elif fault.body is not None:

@@ -64,7 +64,7 @@ class Booth:
         symbol, lot = self.market.symbol, LOT[self.market.product]
         await self.call(lambda exchange: exchange.tick(symbol, Decimal(price), lot, side))
 
-    async def until(self, holds: Callable[[], bool], *, secs: float = 15.0) -> None:
+    async def until(self, holds: Callable[[], bool], *, secs: float = 60.0) -> None:
         """Wait until something is so, looking again whenever something was emitted."""
         deadline = asyncio.get_running_loop().time() + secs
         while not holds():

@@ -22,7 +22,7 @@ from morningstar_strategy.database.upgrading import upgrade
 
 # `Any` in this module: whatever a journal is opened with
 
-PATIENCE_SECS: Final = 20.0
+PATIENCE_SECS: Final = 60.0
 QUICK: Final = JournalManners(retry_secs=0.02, most_retry_secs=0.1, stall_secs=0.5)
 PASSWORD: Final = "pa55-w0rd"  # of the server that we start ourselves
 _GIVEN: Final = "MORNINGSTAR_TEST_POSTGRES"

@@ -1,6 +1,6 @@
 """`live/run_node.py` with what a test wants to go wrong in it, for `LiveNode(program=...)`.
 
-The variable GAPS holds JSON: `raise_at` lets the predictor raise at its so many-th call,
+The variable GAPS holds JSON: `raise_at` names a file whose coming lets the predictor raise once,
 `impatient` gives requests and absent orders two seconds, `threads` names a file for what every
 thread did.
 """
@@ -92,13 +92,14 @@ class ThreadWatch:
         }
 
 
-def _raise_at(number: int) -> None:
+def _raise_at(sign: Path) -> None:
     from morningstar_strategy.model.predictor import BaselinePredictor
 
-    original, calls = BaselinePredictor.predict, iter(range(1, sys.maxsize))
+    original = BaselinePredictor.predict
 
     def predict(self: Any, *args: Any) -> Any:
-        if next(calls) == number:
+        if sign.exists():
+            sign.unlink()
             raise ArithmeticError("the model is broken")
         return original(self, *args)
 
@@ -121,7 +122,7 @@ def main() -> int:
         watch.begin()
         watch.watch_calls()
     if "raise_at" in gaps:
-        _raise_at(gaps["raise_at"])
+        _raise_at(Path(gaps["raise_at"]))
     if gaps.get("impatient"):
         _be_impatient()
     from live.run_node import main as run

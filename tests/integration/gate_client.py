@@ -16,7 +16,7 @@ from tests.venue.model import Side
 from tests.venue.redirect import redirect
 
 USER: Final = "10406147"
-PATIENCE_SECS: Final = 10.0
+PATIENCE_SECS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

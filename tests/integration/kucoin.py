@@ -16,7 +16,7 @@ from tests.venue.redirect import redirect
 
 SPOT, PERP = "BTC/USDT", "BTC/USDT:USDT"
 SIZES = {SPOT: Decimal("0.01"), PERP: Decimal(10)}
-PATIENCE_SECS = 10.0
+PATIENCE_SECS = 60.0
 
 
 def house_of(venue: LocalVenue) -> House:

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-PATIENCE_SECS = 10.0
+PATIENCE_SECS = 60.0
 type Payload = Any  # whatever JSON gives
 
 

@@ -13,10 +13,14 @@ from tests.harness.telling import Fact, tell
 
 
 def main(plan: dict[str, Any]) -> None:
-    """Print bars of every instrument and how late trades came, until so many bars of each."""
+    """Print bars of every instrument and how late trades came, until so many bars of each.
+
+    It ends once a trade came from after the last of them: what came too late for its bar is told.
+    """
     venue = Address(url=plan["url"], environment=plan["environment"])
     ids = [f"{name}.{plan['dialect'].upper()}" for name in plan["instruments"]]
     left = dict.fromkeys(ids, plan["bars"])
+    ends_ns, traded_ns = dict.fromkeys(ids, 0), dict.fromkeys(ids, 0)
 
     def hear(item: Any) -> None:
         fact = _fact(item)
@@ -25,6 +29,12 @@ def main(plan: dict[str, Any]) -> None:
         tell(fact)
         if fact["kind"] == "bar":
             left[fact["instrument"]] -= 1
+            ends_ns[fact["instrument"]] = fact["ts_event"]
+        else:
+            traded_ns[fact["instrument"]] = fact["ts_event"]
+
+    def is_whole() -> bool:
+        return max(left.values()) <= 0 and all(traded_ns[each] >= ends_ns[each] for each in ids)
 
     async def script(desk: Desk) -> None:
         desk.strategy.listen = hear
@@ -32,7 +42,7 @@ def main(plan: dict[str, Any]) -> None:
             desk.strategy.subscribe_bars(BarType.from_str(f"{each}-{plan['spec']}-LAST-INTERNAL"))
             desk.strategy.subscribe_trades(InstrumentId.from_str(each))
         tell({"kind": "started", "ms": time.time_ns() // 1_000_000})
-        await desk.until(lambda: max(left.values()) <= 0, "bars", plan["secs"])
+        await desk.until(is_whole, "bars", plan["secs"])
 
     run_script(
         venue,
@@ -55,6 +65,11 @@ def _fact(item: Any) -> Fact | None:
                 "lag_ms": lag_ms,
             }
         case TradeTick():
-            return {"kind": "trade", "instrument": str(item.instrument_id), "lag_ms": lag_ms}
+            return {
+                "kind": "trade",
+                "instrument": str(item.instrument_id),
+                "ts_event": item.ts_event,
+                "lag_ms": lag_ms,
+            }
         case _:
             return None

@@ -24,7 +24,7 @@ def test_each_command_runs_as_a_script_from_the_checkout(name: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "--catalog" in done.stdout

@@ -19,7 +19,7 @@ pytest.importorskip("ccxt", reason="the extra [ccxt] is not installed")
 from tests.catalogs import content
 from tests.venue.downloads import DAY_MS, FIVE_MINUTES, NOW_MS, PERP, SPOT, Open, Session, sessions
 
-DEADLINE_SECS = 60.0
+DEADLINE_SECS = 120.0
 SINCE = NOW_MS - 32 * DAY_MS  # fifty pages a symbol, across the end of a month
 
 

@@ -37,7 +37,9 @@ from tests.venue.model import Candle, Side
 # `Any` in this module: a feed's stream is looked at
 
 MINUTE_MS = 60_000
-SHORT_SECS = 0.6  # before the end of a minute, when a scene begins
+SHORT_SECS = 0.6  # before the end of a minute, once a scene has traded in it
+LONG_SECS = 45.0  # before the end of a minute, when a scene begins: none is so slow as to miss it
+PATIENCE_SECS = 60.0
 
 type Scene = Callable[[Booth], Awaitable[None]]
 
@@ -47,14 +49,13 @@ def play(
     product: Product,
     scene: Scene,
     *,
-    before_close_secs: float = SHORT_SECS,
     changed: Callable[[Profile], Profile] = quick,
     days_ago: int = 1,
 ) -> None:
     async def run() -> None:
         async with booth(venue, product, changed=changed) as made:
             # The clock is turned once all is open, for opening takes its own time
-            await made.call(lambda exchange: turn_to(exchange, before_close_secs))
+            await made.call(lambda exchange: turn_to(exchange, LONG_SECS))
             await sync(made)
             await scene(made)
 
@@ -78,6 +79,12 @@ def turn_to(exchange: Exchange, before_close_secs: float) -> None:
     turn = MINUTE_MS - now % MINUTE_MS - int(before_close_secs * 1000)
     exchange.clock.turn(turn if turn > 0 else turn + MINUTE_MS)
     exchange.roll()
+
+
+async def close_soon(made: Booth) -> None:
+    """Turn to shortly before the end of the minute in which a scene has traded."""
+    await made.call(lambda exchange: turn_to(exchange, SHORT_SECS))
+    await sync(made)
 
 
 def bar_feed(made: Booth) -> BarFeed:
@@ -121,7 +128,8 @@ def test_a_quiet_bar_is_closed_by_the_clock_with_the_exchanges_figures(
             await live(made, feed)
             for price in ("50000", "50100", "49900", "50050"):
                 await made.tick(price)
-            await made.until(lambda: len(bars(made)) == 1, secs=6)
+            await close_soon(made)
+            await made.until(lambda: len(bars(made)) == 1)
             assert_same(bars(made)[0], (await candles(made))[-2:][0])
 
     play(dialect, product, scene)
@@ -140,11 +148,11 @@ def test_the_last_trades_of_a_bar_are_in_it_even_where_pushes_lag_behind(
             await made.call(lambda exchange: turn_to(exchange, 60.0))
             await sync(made)
             await made.tick("50020")
-            await made.until(lambda: len(bars(made)) == 1, secs=6)
+            await made.until(lambda: len(bars(made)) == 1)
             assert_same(bars(made)[0], (await candles(made))[-2])
             assert bars(made)[0].close.as_decimal() == Decimal(50010)
 
-    play(dialect, product, scene, before_close_secs=30.0)
+    play(dialect, product, scene)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -163,12 +171,12 @@ def test_bars_that_closed_while_the_line_was_down_are_fetched_in_order(dialect: 
             await made.tick("50040")
             await sync(made)
             made.venue.faults.clear()
-            await made.until(lambda: len(bars(made)) >= 3, secs=15)
+            await made.until(lambda: len(bars(made)) >= 3)
             truth = (await candles(made))[-4:-1]
             for bar, candle in zip(bars(made), truth, strict=True):
                 assert_same(bar, candle)
 
-    play(dialect, Product.SPOT, scene, before_close_secs=30.0)
+    play(dialect, Product.SPOT, scene)
 
 
 def test_gates_pushed_volume_counts_quote_coins_and_is_never_told() -> None:
@@ -178,7 +186,8 @@ def test_gates_pushed_volume_counts_quote_coins_and_is_never_told() -> None:
             await live(made, feed)
             for _ in range(3):
                 await made.tick("50000")
-            await made.until(lambda: len(bars(made)) == 1, secs=6)
+            await close_soon(made)
+            await made.until(lambda: len(bars(made)) == 1)
             candle = (await candles(made))[-1]
             assert bars(made)[0].volume.as_decimal() == candle.volume != candle.turnover
 
@@ -192,7 +201,8 @@ def test_a_history_that_fails_is_asked_again() -> None:
             await live(made, feed)
             await made.tick("50000")
             made.venue.faults.add(Fault(kind=FaultKind.HTML_200_BEFORE, where="public"))
-            await made.until(lambda: len(bars(made)) == 1, secs=12)
+            await close_soon(made)
+            await made.until(lambda: len(bars(made)) == 1)
             assert sum("could not be asked for" in text for text in made.logged) == 1
 
     play("bitget", Product.SPOT, scene)
@@ -201,7 +211,7 @@ def test_a_history_that_fails_is_asked_again() -> None:
 async def until_due(made: Booth, heard: Callable[[], FundingRateUpdate]) -> None:
     """Wait until the rate that was heard is the venue's next one: an hour of payment may pass."""
     symbol = made.market.symbol
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE_SECS):
         while True:
             due = await made.call(lambda exchange: exchange.funding(symbol))
             told = heard()
@@ -238,7 +248,7 @@ def test_mark_and_index_price_and_funding_are_told_when_they_change(dialect: str
             for price in ("50500", "50600"):
                 await made.tick(price)
                 truth = await made.call(lambda e: (e.mark(symbol), e.index(symbol)))
-                await made.until(partial(is_told, truth), secs=8)
+                await made.until(partial(is_told, truth))
             await made.until(lambda: last(FundingRateUpdate) is not None)
             await until_due(made, lambda: last(FundingRateUpdate))
         values = [each.value for each in made.got if isinstance(each, MarkPriceUpdate)]
@@ -264,7 +274,7 @@ def test_a_silent_stream_of_marks_is_found_by_asking(dialect: str) -> None:
                 values = [each.value for each in made.got if isinstance(each, MarkPriceUpdate)]
                 return truth in [value.as_decimal() for value in values]
 
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_SECS):
                 while not await is_known():
                     await asyncio.sleep(0.1)
             assert made.venue.faults.log
@@ -312,7 +322,7 @@ def test_history_comes_page_by_page_each_bar_once_and_only_closed_ones(
     def few(row: Profile) -> Profile:
         return replace(quick(row), paging=replace(row.paging, bars=7))
 
-    play(dialect, product, scene, before_close_secs=30.0, changed=few)
+    play(dialect, product, scene, changed=few)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -438,7 +448,7 @@ def test_every_timeframe_on_offer_is_kept_by_the_venue_and_streamed_unless_told(
             watching = asyncio.create_task(channel.watch())
             await asyncio.wait(
                 [watching, yes := asyncio.create_task(said_yes.wait())],
-                timeout=5,
+                timeout=PATIENCE_SECS,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             assert channel.acknowledged, timeframe

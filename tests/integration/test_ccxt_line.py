@@ -38,6 +38,8 @@ PARTS = {
     "uid": "canary-uid-42",
 }
 
+PATIENCE_SECS = 60.0
+
 type Scene = Callable[[Line, LocalVenue], Awaitable[None]]
 
 
@@ -135,7 +137,7 @@ def test_an_order_without_a_plain_answer_is_unknown_and_is_never_sent_again(dial
             assert sum(each.purpose == "order" for each in seen) == number + 1, kind
             assert await asyncio.to_thread(placed, venue) == there, kind
 
-    play(dialect, scene, deadline_secs=0.5)
+    play(dialect, scene, deadline_secs=2.0)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -146,17 +148,17 @@ def test_no_answer_is_not_taken_for_an_empty_account(dialect: str) -> None:
             with pytest.raises(VenueError):
                 await line.ask("fetch_open_orders", SYMBOL[line.profile.product])
 
-    play(dialect, scene, deadline_secs=0.5)
+    play(dialect, scene, deadline_secs=2.0)
 
 
 def test_a_question_that_hangs_twice_is_asked_again_before_its_deadline() -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
-        hangs = Fault(kind=FaultKind.TIMEOUT_AFTER, where="read", delay_secs=60.0)
+        hangs = Fault(kind=FaultKind.TIMEOUT_AFTER, where="read", delay_secs=200.0)
         venue.faults.add(hangs, hangs)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECS):
             assert await line.ask("fetch_open_orders", SYMBOL[line.profile.product]) == []
 
-    play("bitget", scene, deadline_secs=30.0)
+    play("bitget", scene, deadline_secs=120.0)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -227,10 +229,9 @@ def test_a_protective_order_goes_before_forty_questions() -> None:
     async def scene(line: Line, venue: LocalVenue) -> None:
         questions = [asyncio.create_task(line.ask("fetch_balance")) for _ in range(40)]
         await asyncio.sleep(0)
-        began = monotonic()
         await buy(line, urgency=Urgency.PROTECTIVE)
-        assert monotonic() - began < 1.0
-        assert sum(task.done() for task in questions) < 30
+        seen = [each.purpose for each in await asyncio.to_thread(lambda: venue.requests)]
+        assert seen[: seen.index("order")].count("read") <= line.profile.budget.burst + 1
         for task in questions:
             task.cancel()
         await asyncio.gather(*questions, return_exceptions=True)
@@ -273,7 +274,7 @@ def test_private_subscriptions_are_acknowledged(dialect: str, product: Product) 
         said_yes = asyncio.Event()
         channel.on_acknowledged = said_yes.set
         watching = asyncio.create_task(channel.watch())
-        await asyncio.wait_for(said_yes.wait(), 5)
+        await asyncio.wait_for(said_yes.wait(), PATIENCE_SECS)
         assert channel.is_subscribed
         assert not watching.done()
         watching.cancel()
@@ -291,7 +292,7 @@ def test_a_refused_subscription_is_told_to_whom_it_concerns_and_to_nobody_else(
         bad = line.channel("watch_trades", "BTC/USDT")
         line._exchange.markets["BTC/USDT"]["id"] = "NO-SUCH_PAIR"
         with pytest.raises(Rejected, match=r"subscription refused: .*"):
-            await asyncio.wait_for(bad.watch(), 5)
+            await asyncio.wait_for(bad.watch(), PATIENCE_SECS)
         assert not bad.is_subscribed  # so that the next attempt subscribes again
         assert not good.done()
         good.cancel()
@@ -356,7 +357,7 @@ def test_private_streams_sign_with_the_time_that_the_venue_takes(
         channel = line.channel("watch_orders")
         channel.on_acknowledged = said_yes.set
         watching = asyncio.create_task(channel.watch())
-        await asyncio.wait_for(said_yes.wait(), 5)
+        await asyncio.wait_for(said_yes.wait(), PATIENCE_SECS)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
 
@@ -377,8 +378,9 @@ def test_a_venue_that_runs_ten_times_as_fast_is_followed_and_takes_our_signature
         before = clock.ahead_ms
         await asyncio.sleep(0.5)
         assert clock.ahead_ms - before >= 4_000  # foreseen: nobody looked meanwhile
+        earliest_ms = clock.now_ms
         market_ms = await asyncio.to_thread(venue.call, lambda exchange: exchange.clock.now_ms())
-        assert abs(clock.now_ms - market_ms) < 1_000
+        assert earliest_ms - 1_000 < market_ms < clock.now_ms + 1_000
         await line.ask("fetch_balance")
         assert clock.signer is Signer.OURS  # signatures are held against the wall's time
         await keeper.stop()

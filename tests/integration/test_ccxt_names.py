@@ -61,7 +61,7 @@ def test_a_venue_of_the_engine_gets_the_engines_own_clients_which_start() -> Non
     }
     try:
         for venue, node in nodes.items():
-            said, noise = node.communicate(timeout=60)
+            said, noise = node.communicate(timeout=200)
             assert said.startswith("built\nended: "), f"{venue}: {noise}"
             assert "timeout" in said, venue
     finally:
@@ -78,7 +78,7 @@ def test_why_a_node_did_not_start_can_be_read_although_the_engine_does_not_say_i
         env=os.environ | keys,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=True,
     ).stdout
     ended, _, why = said.partition("why:\n")

@@ -78,7 +78,7 @@ def test_every_command_of_the_page_does_what_it_says(
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=200,
         )
         assert (done.returncode, done.stderr) == (0, ""), command
         assert done.stdout
@@ -257,7 +257,7 @@ def test_the_benchmark_compares_the_two_journals() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=200,
     )
     ratio, ours, plain, speed = json.loads(done.stdout)
     assert (ratio["name"], ratio["goal"]) == ("append, database ÷ file, CPU", 3.0)

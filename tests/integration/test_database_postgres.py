@@ -55,7 +55,7 @@ def test_a_server_that_stops_and_comes_back_is_a_fault_that_heals(
 ) -> None:
     with journal_in(server.url, tmp_path, name=name) as journal:
         journal.append(record(0))
-        assert journal.flush(10.0)
+        assert journal.flush(60.0)
         server.stop()
         for number in range(1, 2_001):
             journal.append(record(number))
@@ -64,7 +64,7 @@ def test_a_server_that_stops_and_comes_back_is_a_fault_that_heals(
         assert not journal.flush(0.05)
         until((tmp_path / f"{name}.spill").exists)
         server.start()
-        assert journal.flush(20.0)
+        assert journal.flush(60.0)
         until(lambda: journal.fault == "")
         journal.append(record(2_001))
     assert (journal.fault, journal.lost) == ("", 0)
@@ -78,7 +78,7 @@ def test_a_server_that_stays_away_leaves_all_in_the_spill_file(
     manners = JournalManners(retry_secs=0.02, exit_secs=0.2)
     with journal_in(server.url, tmp_path, name=name, manners=manners) as journal:
         journal.append(record(0))
-        assert journal.flush(10.0)
+        assert journal.flush(60.0)
         server.stop()
         journal.append(record(1))
     assert journal.fault.endswith(f"1 records are left in {tmp_path / f'{name}.spill'}")
@@ -105,7 +105,7 @@ def test_connections_that_are_ended_from_outside_cost_and_double_nothing(
                 number += 1
             until(lambda: bool(ask(server, BACKEND)))
             ask(server, f"SELECT pg_terminate_backend(pid) FROM ({BACKEND}) AS writers")
-        assert journal.flush(20.0)
+        assert journal.flush(60.0)
         until(lambda: journal.fault == "")
     assert numbers(server, name) == [*range(number)]
     assert verify(server.url, name) == number
@@ -121,7 +121,7 @@ def test_a_commit_whose_answer_was_lost_is_not_done_again(
                 if number % 10 == 5:
                     proxy.cut()
                 journal.append(record(number))
-                assert journal.flush(20.0)
+                assert journal.flush(60.0)
             assert proxy.cuts == 4
             until(lambda: journal.fault == "")
     assert numbers(server, name) == [*range(40)]
@@ -138,7 +138,7 @@ def test_a_table_that_somebody_locks_is_a_fault_that_heals(
             until(lambda: "does not answer" in journal.fault)
             until(lambda: "lock timeout" in journal.fault)
             other.rollback()
-        assert journal.flush(10.0)
+        assert journal.flush(60.0)
         until(lambda: journal.fault == "")
     assert numbers(server, name) == [0]
 
@@ -157,7 +157,7 @@ def test_a_server_that_does_not_answer_is_a_fault_and_blocks_nobody(
             assert (tmp_path / f"{name}.spill").exists()  # though its writer waits
         finally:
             os.kill(int(str(pid)), signal.SIGCONT)
-        assert journal.flush(10.0)
+        assert journal.flush(60.0)
         until(lambda: journal.fault == "")
     assert numbers(server, name) == [*range(220)]
 
@@ -168,7 +168,7 @@ def test_a_writer_that_lost_its_session_to_another_writes_nothing_more(
     manners = JournalManners(retry_secs=0.02, most_retry_secs=0.1, exit_secs=0.1)
     with journal_in(server.url, tmp_path, name=name, manners=manners) as journal:
         journal.append(record(0))
-        assert journal.flush(10.0)
+        assert journal.flush(60.0)
         ask(server, f"SELECT pg_terminate_backend(pid) FROM ({BACKEND}) AS writers")
         until(lambda: not ask(server, BACKEND))
         spill = tmp_path / "second.spill"
@@ -176,7 +176,7 @@ def test_a_writer_that_lost_its_session_to_another_writes_nothing_more(
             journal.append(record(1))
             until(lambda: "is being written by another process" in journal.fault)
             second.append(record(100))
-            assert second.flush(10.0)
+            assert second.flush(60.0)
         until(lambda: "somebody else wrote to it" in journal.fault)
     assert "1 records are left in" in journal.fault
     assert numbers(server, name) == [0, 100]
@@ -196,7 +196,7 @@ def test_a_role_that_may_only_read_and_add_keeps_a_journal(
     url = server.url.replace(f"owner:{PASSWORD}", f"morningstar_node:{password}")
     with journal_in(url, tmp_path, name=name) as journal:
         journal.append(record(0))
-        assert journal.flush(10.0)
+        assert journal.flush(60.0)
     with journal_in(url, tmp_path, name=name, resume=True) as journal:
         journal.append(record(1))
     assert verify(url, name) == 2

@@ -26,6 +26,7 @@ from tests.harness.live_looks import (
     hindrances,
     holds_all,
     id_of,
+    is_whole,
     of_entries,
     stops,
     trading,
@@ -116,7 +117,8 @@ def kept(node: LiveNode) -> list[dict[str, Any]]:
 
 
 def _a_cancel_behind_a_hung_submit_goes_out(venue: PlayedVenue) -> None:
-    before = venue.truth()
+    whole = [id_of(base) for base in BASES]  # so that no other submit is under way
+    before = within(venue, lambda t: all(is_whole(t, name) for name in whole), "stops, targets")
     strikes = len(before["faults"])
     target = next(each for each in _resting(before, "ETH") if each["trigger_price"] is None)
     venue.add_faults({"kind": "delay", "where": "order", "delay_secs": 6})
@@ -152,7 +154,7 @@ def _a_second_signal_ends_at_once(venue: PlayedVenue, node: LiveNode) -> None:
     node.until(lambda s: "node" in hindrances(s), "its being stopped")
     began = time.monotonic()
     assert node.stop() == 0, node.log.read_text()
-    assert time.monotonic() - began < 20  # and not the minute that orders would be given
+    assert time.monotonic() - began < 40  # and not the minute that orders would be given
 
 
 def imports_engine(module: str) -> bool:
@@ -173,8 +175,10 @@ def imports_engine(module: str) -> bool:
 def test_a_callback_that_raises_latches_a_halt_that_outlives_a_restart_and_guards_on(
     venue: PlayedVenue, catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GAPS", json.dumps({"raise_at": 5 * len(BASES) + 1}))
+    sign = tmp_path / "broken"
+    monkeypatch.setenv("GAPS", json.dumps({"raise_at": f"{sign}"}))
     with trading(venue, catalog, tmp_path / "node", program=GAPS) as node:
+        sign.touch()
         node.until(lambda s: s["faults"], "the fault")
         status = node.until(lambda s: s["accounts"][0]["halted"] and s, "the halt")
         reason = "fault: ArithmeticError: the model is broken"

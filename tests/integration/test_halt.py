@@ -48,7 +48,7 @@ def hold_something(venue: PlayedVenue) -> None:
     assert len(leftovers(venue.truth())) == 3
 
 
-def halted(settings: Settings, *, flatten: bool = True, secs: float = 40, **more: Any) -> Halted:
+def halted(settings: Settings, *, flatten: bool = True, secs: float = 120, **more: Any) -> Halted:
     wish = Wish(flatten=flatten, operator="Ada", reason="test", timeout_secs=secs, **more)
     return halt(settings, wish, say=lambda _line: None)
 
@@ -81,7 +81,7 @@ def test_a_halt_goes_on_when_nobody_reads_along_whatever_bytes_it_was_given(
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
-        assert process.wait(60) == 0
+        assert process.wait(150) == 0
     assert leftovers(venue.truth()) == []
     with StateStore(state_file(settings), account=account_of(settings)) as store:
         assert store.load().halted == "halted by Ada: B\ufffdrse"
@@ -102,7 +102,7 @@ def test_under_faults_it_ends_flat_and_says_so(
 ) -> None:
     hold_something(venue)
     venue.add_faults(*(dict(each) for each in FAULTS[fault]))
-    outcome = halted(settings_of(venue, tmp_path), secs=60)
+    outcome = halted(settings_of(venue, tmp_path), secs=150)
     truth = venue.truth()
     assert truth["faults"]
     assert (outcome.done, leftovers(truth)) == (True, [])
@@ -113,7 +113,7 @@ def test_a_venue_that_cannot_be_reached_is_never_called_flat(
 ) -> None:
     hold_something(venue)
     venue.restart(60)
-    outcome = halted(settings_of(venue, tmp_path), secs=3)
+    outcome = halted(settings_of(venue, tmp_path), secs=10)
     assert not outcome.done
     assert outcome.sentence.startswith("not confirmed flat")
     assert "could not be asked" in outcome.venues["BITGET"]
@@ -125,7 +125,7 @@ def test_a_node_that_holds_the_store_and_is_silent_is_not_waited_for(
     settings = settings_of(venue, tmp_path)
     hold_something(venue)
     with StateStore(state_file(settings), account=account_of(settings)) as store:
-        outcome = halted(settings, secs=9)
+        outcome = halted(settings, secs=20)
         assert [each.action.value for each in store.open_requests()] == ["flatten"]
     assert leftovers(venue.truth()) == []
     assert not outcome.done  # the node may come back and trade
@@ -155,7 +155,7 @@ def test_the_word_of_a_node_is_not_believed_where_the_venue_says_otherwise(
     settings = settings_of(venue, tmp_path)
     hold_something(venue)
     with LyingNode(settings):
-        outcome = halted(settings, secs=12)
+        outcome = halted(settings, secs=25)
     assert any("helping" in note for note in outcome.notes)
     assert (outcome.done, leftovers(venue.truth())) == (True, [])
 
@@ -171,7 +171,7 @@ class LyingNode:
 
     def __enter__(self) -> None:
         self._thread.start()
-        assert self._holds.wait(10)
+        assert self._holds.wait(60)
 
     def __exit__(self, *_: object) -> None:
         self._end.set()

@@ -23,7 +23,7 @@ from tests.venue.local import LocalVenue
 from tests.venue.wire import Keys
 
 ROOT: Final = Path(__file__).parents[2]
-SECS: Final = 60.0
+SECS: Final = 200.0
 
 
 class ReachedError(NodeError):

@@ -163,7 +163,8 @@ def _data_that_ends_hinders(venue: PlayedVenue, node: LiveNode) -> None:
 
 
 def _a_venue_that_is_not_seen_hinders(venue: PlayedVenue, node: LiveNode) -> None:
-    venue.add_faults({"kind": "drop_request", "count": 12})
+    venue.add_faults({"kind": "drop_request", "count": None})
     venue.drop()
     node.until(lambda s: "venue" in hindrances(s), "a blind venue hinders")
+    venue.calm()
     node.until(lambda s: not hindrances(s), "the venue is seen again")

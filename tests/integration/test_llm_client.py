@@ -267,7 +267,7 @@ def test_a_slow_provider_is_given_up_at_the_deadline(answer: Answer) -> None:
         took = time.monotonic() - started
     assert caught.value.failure is Failure.DEADLINE
     assert 400 <= caught.value.latency_ms <= took * 1_000 + 1
-    assert took < 5.0  # the rest is the machine's
+    assert took < 20.0  # the rest is the machine's
 
 
 @pytest.mark.parametrize("secs", [0.0, -1.0, float("nan"), float("inf")])
@@ -293,13 +293,13 @@ def test_threads_ask_at_the_same_time() -> None:
     together = threading.Barrier(6)
 
     def brain(asked: Asked) -> Answer:
-        together.wait(20.0)  # nobody is answered before all have asked
+        together.wait(60.0)  # nobody is answered before all have asked
         return Say(text=asked.turns[0][1])
 
     with LlmServer(brain=brain) as server, open_provider(server) as provider:
 
         def ask(number: int) -> str:
-            return provider.ask(question(user=str(number)), deadline_secs=30.0).text
+            return provider.ask(question(user=str(number)), deadline_secs=90.0).text
 
         with ThreadPoolExecutor(6) as pool:
             assert list(pool.map(ask, range(6))) == [str(number) for number in range(6)]
@@ -313,7 +313,7 @@ def test_closing_ends_what_is_being_asked() -> None:
         provider.close()
         provider.close()
         with pytest.raises(ProviderError, match="closed"):
-            asked.result(10.0)
+            asked.result(40.0)
         with pytest.raises(ProviderError, match="closed"):
             provider.ask(question(), deadline_secs=60.0)
     assert not [one for one in threading.enumerate() if one.name == "llm-qwen"]

@@ -8,15 +8,9 @@ import pytest
 from tests.catalogs import sample_folder
 from tests.chaos.record import gaps, longest_secs, read_rows
 from tests.harness.live_looks import held, id_of, within
-from tests.harness.live_node import LiveNode, played
+from tests.harness.live_node import EAGER, LiveNode, played
 
-_BUSY = (
-    "predictor.baseline.threshold=0.3",
-    "predictor.baseline.min_efficiency=0",
-    "decision.min_confidence=0.3",
-    "decision.max_turbulence=1",
-    "node.at_stop=flatten",
-)
+_BUSY = (*EAGER, "node.at_stop=flatten")
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +35,12 @@ def test_a_stop_that_the_venue_never_had_is_sent_again(
         ) as node:
             node.start()
             node.until(lambda s: node.plans(s), "a plan")
-            node.until(
-                lambda s: s["longest_unprotected_secs"] > 1 and not s["accounts"][0]["exposed"],
+            status = node.until(
+                lambda s: (
+                    s["longest_unprotected_secs"] > 1 and not s["accounts"][0]["exposed"] and s
+                ),
                 "its second stop",
             )
-            status = node.status()
-            assert status is not None
             (plan,) = node.plans(status).values()
             assert plan["state"] == "ACTIVE"
             assert node.stop() == 0, node.log.read_text()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.catalogs import sample_folder
-from tests.harness.live_looks import journal
+from tests.harness.live_looks import journal, trading
 from tests.harness.live_node import LiveNode, played
 from tests.venue.played_process import PlayedVenue
 
@@ -27,7 +27,8 @@ def venue(catalog: Path) -> Iterator[PlayedVenue]:
 
 @pytest.fixture
 def node(venue: PlayedVenue, catalog: Path, tmp_path: Path) -> Iterator[LiveNode]:
-    with LiveNode(venue, "bitget", tmp_path / "node", catalog=catalog) as made:
+    """Run a node that holds a protected position of everything: it begins nothing more."""
+    with trading(venue, catalog, tmp_path / "node") as made:
         yield made
 
 
@@ -44,9 +45,6 @@ def fired(truth: Mapping[str, Any]) -> set[str]:
 def test_it_takes_its_plans_up_after_a_kill_and_closes_them_when_told(
     node: LiveNode, venue: PlayedVenue
 ) -> None:
-    node.start()
-    node.until(lambda s: any(p["state"] == "ACTIVE" for p in node.plans(s).values()), "a position")
-    node.until(lambda s: not any(a["exposed"] for a in s["accounts"]), "its stop")
     node.kill()
     before = held(venue.truth())
     assert before
@@ -65,9 +63,6 @@ def test_it_takes_its_plans_up_after_a_kill_and_closes_them_when_told(
 def test_a_stop_that_fired_while_it_was_down_is_understood(
     node: LiveNode, venue: PlayedVenue
 ) -> None:
-    node.start()
-    node.until(lambda s: any(p["state"] == "ACTIVE" for p in node.plans(s).values()), "a position")
-    node.until(lambda s: not any(a["exposed"] for a in s["accounts"]), "its stop")
     node.kill()
     truth = venue.truth()
     before = fired(truth)

@@ -85,7 +85,7 @@ def trading(both: Both) -> Iterator[LiveNode]:
     ):
         node.start()
         node.until(lambda s: s["state"] == "running", "a start")
-        with Executor(node.folder / "state", timeout_secs=20) as client:
+        with Executor(node.folder / "state", timeout_secs=60) as client:
             node.until(lambda _: all(x["mark_price"] for x in client.fetch_positions()), "prices")
             for symbol, amount in AMOUNTS.items():
                 client.place_order("", symbol, "market", "buy", amount)

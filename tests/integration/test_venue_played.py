@@ -46,7 +46,7 @@ def _venue(dialect: str = "bitget", **options: Any) -> PlayedVenue:
     return PlayedVenue(dialect, catalog=_CATALOG, instruments=_NAMES, **more)
 
 
-def _wait(holds: Callable[[], bool], secs: float = 20.0) -> None:
+def _wait(holds: Callable[[], bool], secs: float = 60.0) -> None:
     deadline = time.monotonic() + secs
     while not holds():
         assert time.monotonic() < deadline, f"it did not become so within {secs} s"
@@ -63,12 +63,12 @@ def _facts(venue: PlayedVenue) -> list[dict[str, Any]]:
         "instruments": opening["instruments"],
         "spec": opening["bar_spec"],
         "bars": _BARS + 1,
-        "secs": _BARS * opening["step_secs"] + 20,
+        "secs": _BARS * opening["step_secs"] + 60,
     }
     node = Fork.start(played_node.main, plan)
     try:
         lines = list(node.stdout)
-        assert node.wait(20) == 0, "".join(lines)
+        assert node.wait(60) == 0, "".join(lines)
     finally:
         node.kill()
     return [json.loads(line) for line in lines if line.startswith('{"kind"')]
@@ -135,7 +135,7 @@ def played() -> Iterator[dict[tuple[str, str], Future[Any]]]:
 def test_a_node_that_aggregates_trades_has_the_bars_of_the_catalog(
     played: dict[tuple[str, str], Future[Any]], dialect: str, product: str
 ) -> None:
-    opening, facts = played[dialect, product].result(timeout=200)
+    opening, facts = played[dialect, product].result(timeout=280)
     expected = _expected(opening, Product.SPOT if product == "spot" else Product.PERP)
     heard = _heard(facts)
     assert heard.keys() == expected.keys()
@@ -171,11 +171,11 @@ def test_a_played_venue_tells_the_truth_and_does_what_a_person_would() -> None:
 
 def _check_faults(venue: PlayedVenue) -> None:
     address = f"{venue.url}/api.bitget.com/api/v2/public/time"
-    with urlopen(address, timeout=10) as answer:
+    with urlopen(address, timeout=60) as answer:
         assert json.load(answer)["code"] == "00000"
     venue.add_faults({"kind": "status_502_before"})
     with pytest.raises(HTTPError, match="502"):
-        urlopen(address, timeout=10)
+        urlopen(address, timeout=60)
     assert [each["kind"] for each in venue.truth()["faults"]] == ["status_502_before"]
 
 
@@ -204,10 +204,10 @@ def test_without_a_parent_it_lives_until_it_is_terminated(tmp_path: Path) -> Non
     ) as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
-        with urlopen(f"{url}/api.gateio.ws/api/v4/spot/time", timeout=10) as answer:
+        with urlopen(f"{url}/api.gateio.ws/api/v4/spot/time", timeout=60) as answer:
             assert json.load(answer)["server_time"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert record.exists()
 
 

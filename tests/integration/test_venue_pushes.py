@@ -56,8 +56,7 @@ async def prices_after(venue: LocalVenue, fault: Fault, *told: str) -> list[str]
     """Trade at 50001, 50002, ... with a fault in force; read as many prices as told."""
     async with subscribed(venue, TRADE) as ws:
         venue.faults.add(fault)
-        for step in range(1, 4):
-            venue.call(tick(str(50_000 + step)))
+        venue.call(lambda exchange: [tick(f"{50_000 + step}")(exchange) for step in range(1, 4)])
         return [await price(ws) for _ in told]
 
 
@@ -149,6 +148,27 @@ def test_an_aborted_socket_ends_and_a_new_one_is_served(venue: LocalVenue) -> No
         async with subscribed(venue, TRADE) as ws:
             venue.call(tick("50002"))
             assert await price(ws) == "50002"
+
+    run(check())
+
+
+def test_a_ping_of_the_protocol_is_answered_with_its_words_and_pushes_go_on(
+    venue: LocalVenue,
+) -> None:
+    async def check() -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{venue.url}/ws.bitget.com/v2/ws/public", autoping=False) as ws,
+        ):
+            await ws.send_json({"op": "subscribe", "args": [TRADE]})
+            for _ in range(2):
+                await ws.receive_json()
+            for step, words in enumerate((b"", b"hello"), start=1):
+                await ws.ping(words)
+                pong = await ws.receive()
+                assert (pong.type, bytes(pong.data)) == (aiohttp.WSMsgType.PONG, words)
+                venue.call(tick(f"{50_000 + step}"))
+                assert await price(ws) == f"{50_000 + step}"
 
     run(check())
 

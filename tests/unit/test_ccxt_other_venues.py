@@ -39,7 +39,7 @@ from ccxt_nt.venues import profile
 _DATA = Path(__file__).parents[1] / "data" / "other_venues"
 _BEFORE_NS = 1_577_836_800_000_000_000  # 2020: before everything that was recorded
 _AFTER_NS = 1_735_689_600_000_000_000  # 2025: after it
-_PATIENCE_SECS = 10.0
+_PATIENCE_SECS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,7 +180,9 @@ assert list(spill.take_up()) == taken
 
 
 def test_a_line_that_the_disk_took_only_in_part_is_taken_back(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", CROWDED, f"{tmp_path / 'spill'}"], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", CROWDED, f"{tmp_path / 'spill'}"], check=True, timeout=200
+    )
 
 
 def test_the_hash_is_that_of_the_hash_before_and_the_line() -> None:

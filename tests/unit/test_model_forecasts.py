@@ -337,7 +337,7 @@ def test_serving_a_bundle_needs_no_training_library(tmp_path: Path) -> None:
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
     )
     assert ran.stdout.strip() == "[]"
     assert ran.stderr == ""

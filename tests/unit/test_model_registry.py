@@ -253,7 +253,7 @@ def test_whoever_is_killed_between_write_and_rename_leaves_the_old_channels(
 ) -> None:
     before = registry.channels()
     done = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(registry.root)], check=False, timeout=60
+        [sys.executable, "-c", _KILLED, str(registry.root)], check=False, timeout=200
     )
     assert done.returncode == -signal.SIGKILL
     assert b"promote" in (registry.root / f".{CHANNELS}.partial").read_bytes()
@@ -561,7 +561,7 @@ def test_the_module_is_a_command(registry: Registry) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: interval 9h has no champion before the present one\n"

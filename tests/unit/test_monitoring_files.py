@@ -318,7 +318,7 @@ def test_the_build_files_are_free_of_what_a_linter_finds(linter: str) -> None:
         pytest.skip(f"{linter} is not installed")
     (command,) = [each for each in page_commands() if each.startswith(f"{linter} ")]
     done = subprocess.run(
-        [found, *shlex.split(command)[1:]], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [found, *shlex.split(command)[1:]], cwd=ROOT, capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stdout
 

@@ -10,7 +10,7 @@ import ccxt.pro
 from tests.venue.local import LocalVenue
 from tests.venue.redirect import redirect
 
-_DEADLINE_SECS = 10.0
+_DEADLINE_SECS = 60.0
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def ccxt_client(
         await client.close()
 
 
-def run[T](work: Coroutine[Any, Any, T], *, secs: float = 30.0) -> T:
+def run[T](work: Coroutine[Any, Any, T], *, secs: float = 120.0) -> T:
     """Run one coroutine in a loop of its own, with a deadline."""
 
     async def limited() -> T:

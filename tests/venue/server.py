@@ -277,6 +277,7 @@ class VenueServer:
         )
         self.sockets.append(one)
         writer = asyncio.create_task(one.run())
+        writer.add_done_callback(self._ended)
         self._guarded(lambda: self.dialect.opened(one))
         try:
             await self._read(ws, one)
@@ -289,6 +290,11 @@ class VenueServer:
             writer.cancel()
         return ws
 
+    def _ended(self, writer: asyncio.Task[None]) -> None:
+        """Tell of a writer that broke: its connection would be silent and nobody know why."""
+        if not writer.cancelled() and isinstance(e := writer.exception(), Exception):
+            self.errors.append(e)
+
     async def _read(self, ws: web.WebSocketResponse, one: Connection) -> None:
         async for message in ws:
             if one.half_open:
@@ -296,7 +302,7 @@ class VenueServer:
             if message.type is WSMsgType.TEXT:
                 self._guarded(partial(self.dialect.heard, one, message.data))
             elif message.type is WSMsgType.PING:
-                one.pong(message.data)
+                one.pong(bytes(message.data))  # aiohttp may give a bytearray
 
 
 def _kind(one: Connection) -> str:
