@@ -146,7 +146,7 @@ def read_manifest(folder: Path) -> dict[str, object]:
         raise JournalError(f"{path} must hold an object, held {type(manifest).__name__}")
     for name in _TIMES:
         value = manifest.get(name, 0)
-        if type(value) is not int or not 0 <= value < 1 << 63:
+        if type(value) is not int or not -(1 << 63) <= value < 1 << 63:
             raise JournalError(f"{name} of {path} must be whole nanoseconds, was {value!r:.80}")
     return manifest
 

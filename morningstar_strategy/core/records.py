@@ -101,8 +101,10 @@ def from_line(line: str) -> Record:
         instrument_id = fields.pop("instrument_id", "")
     except _NOT_A_RECORD as e:
         raise RecordError(f"not a record: {line[:80]!r}") from e
-    if type(ts_event) is not int or not 0 <= ts_event < _END_OF_TIME:
+    if type(ts_event) is not int:
         raise RecordError(f"ts_event must be whole nanoseconds, was {ts_event!r:.80}")
+    if not -_END_OF_TIME <= ts_event < _END_OF_TIME:
+        raise RecordError(f"ts_event must fit 64 bits, was {ts_event!r:.80}")
     if not isinstance(instrument_id, str):
         raise RecordError(f"instrument_id must be a text, was {instrument_id!r:.80}")
     return Record(ts_event=ts_event, kind=kind, instrument_id=instrument_id, fields=fields)

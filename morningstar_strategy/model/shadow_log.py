@@ -14,7 +14,6 @@ from morningstar_strategy.core.records import Kind, Record, RecordError, Value, 
 
 __all__ = ["Said", "ShadowLogError", "Watched", "read_shadow_logs"]
 
-_INT64: Final = np.iinfo(np.int64)
 
 type Ohlcv = tuple[float, float, float, float, float]
 
@@ -83,8 +82,6 @@ def _lines(path: Path) -> Sequence[bytes]:
 def _take(bars: dict[int, _Bar], record: Record) -> None:
     if record.kind is not Kind.FORECAST or not record.instrument_id:
         raise ShadowLogError(f"a shadow log must hold forecasts only, held {record.kind.value}")
-    if not _INT64.min <= record.ts_event <= _INT64.max:
-        raise ShadowLogError(f"ts_event must fit 64 bits, was {_shown(record.ts_event)}")
     ohlcv = _ohlcv(record.fields.get("ohlcv"))
     bar = bars.setdefault(record.ts_event, _Bar(ohlcv, {}))
     if bar.ohlcv != ohlcv:

@@ -499,12 +499,13 @@ def test_a_subscription_is_made_anew_also_where_its_connection_just_broke(dialec
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_ccxt_does_not_change_how_our_decimals_are_rounded(dialect: str) -> None:
-    before = decimal.getcontext().copy()
+    ours = decimal.Context()  # others may have left another
 
     async def scene(line: Line, venue: LocalVenue) -> None:
         await buy(line)
         now = decimal.getcontext()
-        assert (now.rounding, now.prec, now.traps) == (before.rounding, before.prec, before.traps)
+        assert (now.rounding, now.prec, now.traps) == (ours.rounding, ours.prec, ours.traps)
         assert Decimal("0.5").to_integral_value() == 0
 
-    play(dialect, scene)
+    with decimal.localcontext(ours):
+        play(dialect, scene)
