@@ -158,9 +158,18 @@ def _traded(lines: Sequence[list[Any]]) -> tuple[BarType, ...]:
     """Name the bars of a strategy, which it learnt at its start, as a record does."""
     for line in lines:
         if line[0] == "seen" and line[2] == "terms":
-            told = (f"{each['bar_type']}" for each in line[3])
-            return tuple(BarType.from_str(each.replace("-INTERNAL", "-EXTERNAL")) for each in told)
+            return _told_types(line[3])
     raise ValueError("no line tells the terms of its instruments")
+
+
+def _told_types(told: Any) -> tuple[BarType, ...]:
+    try:
+        names = [f"{each['bar_type']}" for each in told]
+    except (TypeError, LookupError) as e:
+        raise ValueError(f"the terms of its instruments cannot be read: {told!r:.200}") from e
+    if not names:
+        raise ValueError("the terms of its instruments name none")
+    return tuple(BarType.from_str(each.replace("-INTERNAL", "-EXTERNAL")) for each in names)
 
 
 def _as_they_came(

@@ -1,18 +1,18 @@
 """Hands back what crossed the border in a session, in its order and at its time."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from nautilus_trader.common import Clock
 
 from morningstar_strategy.border.arguments import read, written
-from morningstar_strategy.border.crossing import Asked, Codec, Origin, Plain
-from morningstar_strategy.border.recorder import ACT, BAR, CALL, END, RAISED, SEEN
+from morningstar_strategy.border.crossing import Asked, Codec, Origin, Plain, heard_by
+from morningstar_strategy.border.recorder import ACT, BAR, CALL, RAISED, SEEN
 
-__all__ = ["DivergedError", "Replayer", "crossings"]
+__all__ = ["DivergedError", "Replayer"]
 
 # `Any` in this module: lines are JSON of several shapes, and calls give values of every type
 
@@ -147,14 +147,27 @@ class Replayer:
 
     def _hear(self, call: _Call) -> None:
         """Call as the session was called; what it raises was for that caller to mind."""
-        asked = read(call.what, call.args, call.named)
-        target = next(each for each in self._targets if hasattr(each, asked.what))
+        line = self._next
+        method, asked = self._heard(call)
         try:
-            getattr(target, asked.what)(*asked.args, **asked.named)
+            method(*asked.args, **asked.named)
         except DivergedError:
             raise
         except Exception as e:
             self.raised.append(e)
+        if self._next is line:  # what was called never let the call in
+            self._part(f"{call.what} cannot be called as the session was: {line}")
+
+    def _heard(self, call: _Call) -> tuple[Callable[..., Any], Asked]:
+        """Find who hears a call; a record can name what is heard and nothing else."""
+        found = (heard_by(each, call.what) for each in self._targets)
+        method = next((each for each in found if each is not None), None)
+        if method is None:
+            self._part(f"nobody hears {call.what!r:.80}")
+        try:
+            return method, read(call.what, call.args, call.named)
+        except Exception as e:  # the engine's readers raise whatever they meet
+            self._part(f"what {call.what} was told cannot be read: {e}")
 
     def _enter(self, call: _Call, run: Callable[[], Any]) -> Any:
         before_ns, self._now_ns = self._now_ns, call.ts
@@ -204,9 +217,18 @@ class Replayer:
             self._part(f"the replay asked for {question}, the session went on with {self._next}")
         answer = self._known[question]
         if isinstance(answer, dict) and RAISED in answer:
-            name, words = answer[RAISED]
-            raise next((each for each in raises if each.__name__ == name), raises[0])(words)
-        return codec.decode(answer)
+            raise self._raised(question, answer[RAISED], raises)
+        try:
+            return codec.decode(answer)
+        except Exception as e:  # the engine's readers raise whatever they meet
+            self._part(f"the session's answer to {question} cannot be read: {e!r:.200}")
+
+    def _raised(self, question: str, told: Plain, raises: tuple[type[Exception], ...]) -> Exception:
+        """Give the exception that was the session's answer."""
+        if not (raises and isinstance(told, list) and len(told) == len(("type", "words"))):
+            self._part(f"the session's answer to {question} cannot be read: {told!r:.200}")
+        name, words = told
+        return next((each for each in raises if each.__name__ == name), raises[0])(words)
 
     def act(self, what: Plain, do: Callable[[], None]) -> None:
         """Hold what goes out against the session; nothing goes out, but what came of it comes."""
@@ -234,50 +256,6 @@ class Replayer:
         self.is_over = True
         self.divergence = DivergedError(f"{why} (look {self._looks}, {self._now_ns} ns)")
         raise self.divergence
-
-
-def crossings(texts: Iterable[str]) -> Iterator[list[Plain]]:
-    """Read lines; a call that a kill cut off at the end is left out.
-
-    Raises ValueError naming a faulty line.
-    """
-    waiting: list[list[Plain]] = []  # of a call that has not ended
-    for line in _lines(texts):
-        if line[0] == END:
-            yield from waiting
-            waiting.clear()
-        elif waiting or line[0] != BAR:
-            waiting.append(line)
-        else:
-            yield line
-
-
-def _lines(texts: Iterable[str]) -> Iterator[list[Plain]]:
-    """Read lines; the last one may be torn."""
-    fault = ""
-    for number, text in enumerate(texts, start=1):
-        if fault:
-            raise ValueError(fault)
-        line = _line(text)
-        if line is None:
-            fault = f"line {number} is no crossing: {text!r:.80}"
-        else:
-            yield line
-    if fault and text.endswith("\n"):
-        raise ValueError(fault)
-
-
-def _line(text: str) -> list[Plain] | None:
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    if not (isinstance(line, list) and line and isinstance(line[0], str)):
-        return None
-    return line if len(line) == _LENGTHS.get(line[0]) else None
-
-
-_LENGTHS: Final = {CALL: 7, SEEN: 4, ACT: 3, BAR: 4, END: 1}
 
 
 def _plain(asked: Asked) -> tuple[Plain, Plain]:
