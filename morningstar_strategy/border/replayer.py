@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -51,7 +50,7 @@ class Replayer:
     def __init__(self, lines: Iterable[list[Plain]]) -> None:
         self.is_over = False
         self.divergence: DivergedError | None = None
-        self.raised: list[Exception] = []  # by calls that were heard
+        self.raised: list[Exception] = []  # by calls
         self._lines = (line for line in lines if line[0] != BAR)
         self._next: list[Plain] | None = next(self._lines, None)
         self._known: dict[str, Plain] = {}
@@ -86,10 +85,11 @@ class Replayer:
         """Let a call in when it is its turn; one that is awaited may be let in later."""
         try:
             return self._call(origin, asked, run)
-        except DivergedError:
+        except Exception as e:
             if self._depth:
                 raise
-            return None  # `parted` tells; who called goes on without an answer
+            self._mind(e)
+            return None  # who called goes on without an answer
 
     def _call(self, origin: Origin, asked: Asked, run: Callable[[], Any]) -> Any:
         if self.is_over:
@@ -133,8 +133,15 @@ class Replayer:
             self._set_alert()
 
     def _wake(self) -> None:
-        with suppress(DivergedError):  # `parted` tells
+        try:
             self._go_on()
+        except Exception as e:
+            self._mind(e)
+
+    def _mind(self, e: Exception) -> None:
+        """Keep what a call raised: the session's went to a log; `parted` tells of a divergence."""
+        if not isinstance(e, DivergedError):
+            self.raised.append(e)
 
     def _upcoming(self) -> _Call | None:
         """Give the next line where it is a call at this depth."""

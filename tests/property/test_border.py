@@ -245,6 +245,23 @@ def test_a_call_that_cannot_be_made_ends_the_replay(
     assert words in border.parted
 
 
+@pytest.mark.parametrize("what", ["ask", "decide"])
+def test_what_a_call_raises_stays_within_the_replay_as_it_did_in_the_session(what: str) -> None:
+    clock = Hand()
+    origin = "made" if what == "ask" else "awaited"
+    border = Replayer([[CALL, 1, 5, origin, what, [], {}], [CALL, 1, 6, "made", "end", [], {}]])
+    border.attach(Deaf(), clock)  # type: ignore[arg-type]
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    assert border.call(Origin(origin), Asked(what), fail) is None
+    clock.go_to(5)
+    assert [type(e) for e in border.raised] == [ZeroDivisionError]
+    assert border.call(Origin.MADE, Asked("end"), lambda: 7) == 7
+    assert border.parted == ""
+
+
 class Deaf:
     """Refuses a call before it comes to the border, as a callback does that takes other words."""
 
