@@ -32,6 +32,7 @@ __all__ = ["Recorded", "Strip", "read_recorded"]
 
 _TIME: Final = 2  # where the line of a call tells when, and which
 _WHAT: Final = 4
+_LOST_NS: Final = 10_000_000_000  # of bars at the end, ample for what a kill can cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +76,12 @@ class Recorded:
     def history(self, bar_type: BarType) -> BarWindow | None:
         """Give the bars of before the session from which its model went on."""
         root = self.run / HISTORY
-        if not any(series.bar_type == f"{bar_type}" for series in store.list_series(root)):
-            return None
-        return store.window(store.load_bars(root, f"{bar_type}"))
+        try:
+            if not any(series.bar_type == f"{bar_type}" for series in store.list_series(root)):
+                return None
+            return store.window(store.load_bars(root, f"{bar_type}"))
+        except (store.CatalogError, ValueError) as e:
+            raise BacktestError(f"the {HISTORY} of {self.run} cannot be replayed: {e}") from e
 
 
 def read_recorded(run: Path, *, overrides: Sequence[str] = ()) -> Recorded:
@@ -94,6 +98,7 @@ def read_recorded(run: Path, *, overrides: Sequence[str] = ()) -> Recorded:
         held = [series.bar_type for series in store.list_series(root)]
         bars = {instrument_of(each): store.load_bars(root, each) for each in held}
         strips = tuple(_strip(run, index, bars) for index in range(_count(run)))
+        _check_venues(strips)
         names = [f"{each.instrument_id}" for strip in strips for each in strip.bar_types]
         told = store.load_instruments(root, names)
     except (store.CatalogError, ValueError) as e:
@@ -116,6 +121,18 @@ def _check(run: Path) -> None:
             f"{run} has no {JOURNAL}: its node runs, or was killed and not started again; "
             f"python -m morningstar_strategy.database export writes it"
         )
+
+
+def _check_venues(strips: Sequence[Strip]) -> None:
+    """See that each strategy has a venue of its own, as in a node."""
+    traded: dict[str, str] = {}
+    for strip in strips:
+        venues = {each.instrument_id.venue.value for each in strip.bar_types}
+        if len(venues) > 1 or venues & set(traded):
+            raise ValueError(
+                f"strategy {strip.tag} trades on {sorted(venues)}, beside {sorted(traded)}"
+            )
+        traded[venues.pop()] = strip.tag
 
 
 def _count(run: Path) -> int:
@@ -178,7 +195,8 @@ def _as_they_came(
     """Give the bars from which predictions were made, each at its moment.
 
     Also tells how many of the lines they suffice for: of a session that was killed the last second
-    of bars may be missing. Raises ValueError where one is missing before others that are there.
+    of bars may be missing. Raises ValueError where one is missing before others that are there, or
+    so long before the end that no kill explains it.
     """
     held = _by_close(bars)
     found: list[Bar] = []
@@ -196,7 +214,15 @@ def _as_they_came(
             raise ValueError(lost)
         last = max(ts, last + 1)
         found.append(_at(waiting[0] if len(waiting) == 1 else waiting.popleft(), last))
+    if lost and _last_ns(lines) - lines[whole][1] > _LOST_NS:
+        raise ValueError(lost)
     return tuple(found), whole
+
+
+def _last_ns(lines: Sequence[list[Any]]) -> int:
+    """Give the newest moment of which lines tell."""
+    calls = (line[_TIME] for line in lines if line[0] == CALL)
+    return max(*calls, *(line[1] for line in lines if line[0] == BAR))
 
 
 def _by_close(bars: Mapping[str, Sequence[Bar]]) -> Mapping[tuple[str, int], deque[Bar]]:

@@ -133,6 +133,9 @@ def _supervision(recorded: Recorded, tape: Path) -> Iterator[Supervision | None]
         return
     try:
         earlier = [e for e in read_tape(said) if e.question.ts_event < recorded.start_ns]
+    except (TapeError, OSError) as e:
+        raise BacktestError(f"the tape of {recorded.run} cannot be replayed: {e}") from e
+    try:
         opened = open_supervision(
             asked.model_copy(update={"source": "tape", "tape": said}),
             tape=tape,
@@ -144,7 +147,7 @@ def _supervision(recorded: Recorded, tape: Path) -> Iterator[Supervision | None]
         )
         with opened as supervision:
             yield supervision
-    except (TapeError, FileNotFoundError) as e:
+    except TapeError as e:
         raise BacktestError(f"the tape of {recorded.run} cannot be replayed: {e}") from e
 
 
