@@ -195,8 +195,8 @@ def _as_they_came(
     """Give the bars from which predictions were made, each at its moment.
 
     Also tells how many of the lines they suffice for: of a session that was killed the last second
-    of bars may be missing. Raises ValueError where one is missing before others that are there, or
-    so long before the end that no kill explains it.
+    of bars may be missing. Raises ValueError where one is missing before others that are there, so
+    long before the end that no kill explains it, or where none is there.
     """
     held = _by_close(bars)
     found: list[Bar] = []
@@ -214,7 +214,7 @@ def _as_they_came(
             raise ValueError(lost)
         last = max(ts, last + 1)
         found.append(_at(waiting[0] if len(waiting) == 1 else waiting.popleft(), last))
-    if lost and _last_ns(lines) - lines[whole][1] > _LOST_NS:
+    if lost and (not found or _last_ns(lines) - lines[whole][1] > _LOST_NS):
         raise ValueError(lost)
     return tuple(found), whole
 
