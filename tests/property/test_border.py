@@ -1,5 +1,6 @@
 """What crosses a border once crosses it again: same answers, same acts, same times."""
 
+import os
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -371,3 +372,21 @@ def test_a_full_disk_is_told_and_tears_no_line(tmp_path: Path, room: int) -> Non
     assert replayer.parted == ""
     assert second.seen[: len(machine.seen)] != []
     assert second.done == machine.done
+
+
+def test_a_disk_that_breaks_ends_the_record_and_costs_no_call(tmp_path: Path) -> None:
+    path = tmp_path / "crossings.jsonl"
+    with Recorder(path, clock_ns=lambda: 0) as border:
+        machine = Machine(border, World(0).look)
+        border.attach(machine, Hand())  # type: ignore[arg-type]
+        machine.ask("time")
+        file = border._file
+        reading, writing = os.pipe()  # takes no lines when nobody reads, and cannot be cut
+        os.close(reading)
+        os.dup2(writing, file)
+        os.close(writing)
+        machine.ask("buy time")
+        assert machine.done == ["buy"]
+        assert "crossings.jsonl ends here: what was written in part stays" in border.fault
+        machine.ask("sell time")
+        assert machine.done == ["buy", "sell"]
