@@ -32,6 +32,7 @@ __all__ = ["Recorded", "Strip", "read_recorded"]
 
 _TIME: Final = 2  # where the line of a call tells when, and which
 _WHAT: Final = 4
+_TIMED: Final = (CALL, BAR)
 _LOST_NS: Final = 10_000_000_000  # of bars at the end, ample for what a kill can cost
 
 
@@ -160,7 +161,7 @@ def _strip(run: Path, index: int, bars: Mapping[str, Sequence[Bar]]) -> Strip:
         bar_types=_traded(lines),
         bars=seen,
         start_ns=min(times),
-        end_ns=max(times),
+        end_ns=max([_last_ns(lines), *(bar.ts_init for bar in seen)]),
         is_whole=whole == len(lines) and _has_ended(lines),
     )
 
@@ -221,8 +222,7 @@ def _as_they_came(
 
 def _last_ns(lines: Sequence[list[Any]]) -> int:
     """Give the newest moment of which lines tell."""
-    calls = (line[_TIME] for line in lines if line[0] == CALL)
-    return max(*calls, *(line[1] for line in lines if line[0] == BAR))
+    return max(line[_TIME] if line[0] == CALL else line[1] for line in lines if line[0] in _TIMED)
 
 
 def _by_close(bars: Mapping[str, Sequence[Bar]]) -> Mapping[tuple[str, int], deque[Bar]]:

@@ -172,7 +172,7 @@ def _run(
             ProgressActor(progress=progress, start_ns=recorded.start_ns, end_ns=recorded.end_ns)
         )
         engine.sort_data()
-        engine.run()
+        engine.run(end=recorded.end_ns)  # what was heard after the last bar has its time too
     finally:
         engine.dispose()
     return "; ".join(each.parted for each in replayers if each.parted)

@@ -44,6 +44,44 @@ def run(session: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(session, tmp_path / session.name))
 
 
+@pytest.fixture(scope="module")
+def supervised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run a session on paper until its supervisor has answered, and stop it in order."""
+    folder, catalog = tmp_path_factory.mktemp("supervised"), sample_folder()
+    told = (*EAGER, "node.settle_secs=1", "mode=paper", "supervisor.source=scripted")
+    told = (*told, "supervisor.cycle_secs=1", "supervisor.scripted_latency_ms=300")
+    with (
+        played("kucoin", catalog, seed=5) as venue,
+        LiveNode(venue, "kucoin", folder, catalog=catalog, settings=told) as node,
+    ):
+        node.start()
+        node.until(lambda s: any(p["state"] == "ACTIVE" for p in node.plans(s).values()), "a trade")
+        assert node.stop() == 0, node.log.read_text()
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+def test_what_is_heard_after_the_last_bar_is_heard_before_the_end(
+    supervised: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(supervised, tmp_path / supervised.name))
+    told = lines(run)
+    answered = max(n for n, line in enumerate(told) if '"heard","answered"' in line)
+    (run / "crossings-001.jsonl").write_text("".join(told[: told.index('["end"]\n', answered) + 1]))
+    code, said, complaints = replayed(run)
+    assert (code, complaints, said["parted"]) == (0, "", "")
+    ours, theirs = (
+        [json.loads(line) for line in (each / "journal.jsonl").read_text().splitlines()]
+        for each in (run, Path(said["replay"]))
+    )
+    when = json.loads(told[answered])[2]
+    reviews = [
+        [each for each in found if each["kind"] == "review" and each["ts_event"] <= when]
+        for found in (ours, theirs)
+    ]
+    assert reviews[0] == reviews[1] != []
+
+
 def replayed(run: Path, *words: str) -> tuple[int, dict[str, Any], str]:
     """Give exit code, what is printed as JSON, and complaints."""
     done = subprocess.run(
