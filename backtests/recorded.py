@@ -32,6 +32,8 @@ __all__ = ["Recorded", "Strip", "read_recorded"]
 
 _TIME: Final = 2  # where the line of a call tells when, and which
 _WHAT: Final = 4
+_TIMED: Final = (CALL, BAR)
+_LOST_NS: Final = 10_000_000_000  # of bars at the end, ample for what a kill can cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +77,12 @@ class Recorded:
     def history(self, bar_type: BarType) -> BarWindow | None:
         """Give the bars of before the session from which its model went on."""
         root = self.run / HISTORY
-        if not any(series.bar_type == f"{bar_type}" for series in store.list_series(root)):
-            return None
-        return store.window(store.load_bars(root, f"{bar_type}"))
+        try:
+            if not any(series.bar_type == f"{bar_type}" for series in store.list_series(root)):
+                return None
+            return store.window(store.load_bars(root, f"{bar_type}"))
+        except (store.CatalogError, ValueError) as e:
+            raise BacktestError(f"the {HISTORY} of {self.run} cannot be replayed: {e}") from e
 
 
 def read_recorded(run: Path, *, overrides: Sequence[str] = ()) -> Recorded:
@@ -94,6 +99,7 @@ def read_recorded(run: Path, *, overrides: Sequence[str] = ()) -> Recorded:
         held = [series.bar_type for series in store.list_series(root)]
         bars = {instrument_of(each): store.load_bars(root, each) for each in held}
         strips = tuple(_strip(run, index, bars) for index in range(_count(run)))
+        _check_venues(strips)
         names = [f"{each.instrument_id}" for strip in strips for each in strip.bar_types]
         told = store.load_instruments(root, names)
     except (store.CatalogError, ValueError) as e:
@@ -116,6 +122,18 @@ def _check(run: Path) -> None:
             f"{run} has no {JOURNAL}: its node runs, or was killed and not started again; "
             f"python -m morningstar_strategy.database export writes it"
         )
+
+
+def _check_venues(strips: Sequence[Strip]) -> None:
+    """See that each strategy has a venue of its own, as in a node."""
+    traded: dict[str, str] = {}
+    for strip in strips:
+        venues = {each.instrument_id.venue.value for each in strip.bar_types}
+        if len(venues) > 1 or venues & set(traded):
+            raise ValueError(
+                f"strategy {strip.tag} trades on {sorted(venues)}, beside {sorted(traded)}"
+            )
+        traded[venues.pop()] = strip.tag
 
 
 def _count(run: Path) -> int:
@@ -143,7 +161,7 @@ def _strip(run: Path, index: int, bars: Mapping[str, Sequence[Bar]]) -> Strip:
         bar_types=_traded(lines),
         bars=seen,
         start_ns=min(times),
-        end_ns=max(times),
+        end_ns=max([_last_ns(lines), *(bar.ts_init for bar in seen)]),
         is_whole=whole == len(lines) and _has_ended(lines),
     )
 
@@ -158,9 +176,18 @@ def _traded(lines: Sequence[list[Any]]) -> tuple[BarType, ...]:
     """Name the bars of a strategy, which it learnt at its start, as a record does."""
     for line in lines:
         if line[0] == "seen" and line[2] == "terms":
-            told = (f"{each['bar_type']}" for each in line[3])
-            return tuple(BarType.from_str(each.replace("-INTERNAL", "-EXTERNAL")) for each in told)
+            return _told_types(line[3])
     raise ValueError("no line tells the terms of its instruments")
+
+
+def _told_types(told: Any) -> tuple[BarType, ...]:
+    try:
+        names = [f"{each['bar_type']}" for each in told]
+    except (TypeError, LookupError) as e:
+        raise ValueError(f"the terms of its instruments cannot be read: {told!r:.200}") from e
+    if not names:
+        raise ValueError("the terms of its instruments name none")
+    return tuple(BarType.from_str(each.replace("-INTERNAL", "-EXTERNAL")) for each in names)
 
 
 def _as_they_came(
@@ -169,7 +196,8 @@ def _as_they_came(
     """Give the bars from which predictions were made, each at its moment.
 
     Also tells how many of the lines they suffice for: of a session that was killed the last second
-    of bars may be missing. Raises ValueError where one is missing before others that are there.
+    of bars may be missing. Raises ValueError where one is missing before others that are there, so
+    long before the end that no kill explains it, or where none is there.
     """
     held = _by_close(bars)
     found: list[Bar] = []
@@ -187,7 +215,14 @@ def _as_they_came(
             raise ValueError(lost)
         last = max(ts, last + 1)
         found.append(_at(waiting[0] if len(waiting) == 1 else waiting.popleft(), last))
+    if lost and (not found or _last_ns(lines) - lines[whole][1] > _LOST_NS):
+        raise ValueError(lost)
     return tuple(found), whole
+
+
+def _last_ns(lines: Sequence[list[Any]]) -> int:
+    """Give the newest moment of which lines tell."""
+    return max(line[_TIME] if line[0] == CALL else line[1] for line in lines if line[0] in _TIMED)
 
 
 def _by_close(bars: Mapping[str, Sequence[Bar]]) -> Mapping[tuple[str, int], deque[Bar]]:

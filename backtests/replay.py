@@ -133,6 +133,9 @@ def _supervision(recorded: Recorded, tape: Path) -> Iterator[Supervision | None]
         return
     try:
         earlier = [e for e in read_tape(said) if e.question.ts_event < recorded.start_ns]
+    except (TapeError, OSError) as e:
+        raise BacktestError(f"the tape of {recorded.run} cannot be replayed: {e}") from e
+    try:
         opened = open_supervision(
             asked.model_copy(update={"source": "tape", "tape": said}),
             tape=tape,
@@ -144,7 +147,7 @@ def _supervision(recorded: Recorded, tape: Path) -> Iterator[Supervision | None]
         )
         with opened as supervision:
             yield supervision
-    except (TapeError, FileNotFoundError) as e:
+    except TapeError as e:
         raise BacktestError(f"the tape of {recorded.run} cannot be replayed: {e}") from e
 
 
@@ -169,7 +172,7 @@ def _run(
             ProgressActor(progress=progress, start_ns=recorded.start_ns, end_ns=recorded.end_ns)
         )
         engine.sort_data()
-        engine.run()
+        engine.run(end=recorded.end_ns)  # what was heard after the last bar has its time too
     finally:
         engine.dispose()
     return "; ".join(each.parted for each in replayers if each.parted)

@@ -64,17 +64,23 @@ def complete_earlier(settings: Settings, url: str, say: Callable[[str], None]) -
     Only of this node's own state, of which nobody else can be running.
     """
     for folder in sorted(settings.runs.glob("*/")):
-        if (folder / MANIFEST).exists() or not (folder / crossings_file(0)).exists():
-            continue
         try:
-            if load_settings(folder / SETTINGS).node.state != settings.node.state:
+            if _is_complete(folder):
+                continue
+            earlier = load_settings(folder / SETTINGS)
+            if earlier.node.state != settings.node.state:
                 continue
             if _has_begun(folder):
-                export(url, folder.name, folder, tape=tape_of(settings), killed=True)
+                export(url, folder.name, folder, tape=tape_of(earlier), killed=True)
             else:
                 shutil.rmtree(folder)
-        except (SettingsError, DatabaseError) as e:
+        except (SettingsError, DatabaseError, OSError) as e:  # an old record stops no session
             say(f"{folder} stays without a journal: {e}")
+
+
+def _is_complete(folder: Path) -> bool:
+    """Say whether nothing is to be written beside what a session recorded, if that is one."""
+    return (folder / MANIFEST).exists() or not (folder / crossings_file(0)).exists()
 
 
 def _has_begun(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from nautilus_trader.common import Clock
 
 from morningstar_strategy.actors.ways import Case, Counsel, Listener, Way
-from morningstar_strategy.border import Asked, Border, Origin
+from morningstar_strategy.border import Asked, Border, Origin, crossing
 from morningstar_strategy.supervisor.supervisor import Considered
 from morningstar_strategy.supervisor.tape import TapeMiss
 
@@ -45,18 +45,20 @@ class _Ear:
 
     def answered(self, case: Case, considered: Considered) -> None:
         """Take the answer, however late."""
-        self._hear("answered", case, lambda: self._listener.answered(case, considered))
+        told = Asked("answered", (case.number,))
+        self._hear(told, lambda: self._listener.answered(case, considered))
 
     def overdue(self, case: Case) -> None:
         """Go on without an answer, which may still come."""
-        self._hear("overdue", case, lambda: self._listener.overdue(case))
+        self._hear(Asked("overdue", (case.number,)), lambda: self._listener.overdue(case))
 
     def failed(self, case: Case, error: Exception) -> None:
         """Go on without an answer, which will never come."""
-        self._hear("failed", case, lambda: self._listener.failed(case, error))
+        told = Asked("failed", (case.number, f"{error}"))
+        self._hear(told, lambda: self._listener.failed(case, error))
 
-    def _hear(self, what: str, case: Case, run: Callable[[], None]) -> None:
-        self._border.call(Origin.HEARD, Asked(what, (case.number,)), run)
+    def _hear(self, told: Asked, run: Callable[[], None]) -> None:
+        self._border.call(Origin.HEARD, told, run)
 
 
 class Retold:
@@ -67,14 +69,14 @@ class Retold:
     """
 
     def __init__(self, counsel: Counsel, border: Border) -> None:
+        self.border = border
         self._counsel = counsel
-        self._border = border
         self._cases: dict[int, tuple[Case, Considered | Exception]] = {}
 
     def begin(self, *, clock: Clock, listener: Listener) -> None:
         """Let the border tell when something is heard."""
         self._listener = listener
-        self._border.attach(self, clock)
+        self.border.attach(self, clock)
 
     def consider(self, case: Case) -> None:
         """Work out what was answered."""
@@ -90,27 +92,22 @@ class Retold:
     def end(self) -> None:
         """Leave it: the record tells what was heard."""
 
+    @crossing(Origin.HEARD)
     def answered(self, number: int) -> None:
         """Tell what was answered."""
         case, answer = self._cases[number]
+        if isinstance(answer, Exception):
+            raise answer
+        self._listener.answered(case, answer)
 
-        def tell() -> None:
-            if isinstance(answer, Exception):
-                raise answer
-            self._listener.answered(case, answer)
-
-        self._hear("answered", number, tell)
-
+    @crossing(Origin.HEARD)
     def overdue(self, number: int) -> None:
         """Tell that no answer came in time."""
         case, _ = self._cases[number]
-        self._hear("overdue", number, lambda: self._listener.overdue(case))
+        self._listener.overdue(case)
 
-    def failed(self, number: int) -> None:
-        """Tell that no answer will come; why it failed is on record as a fault."""
+    @crossing(Origin.HEARD)
+    def failed(self, number: int, why: str) -> None:
+        """Tell that no answer will come, with the words of what was raised."""
         case, _ = self._cases[number]
-        why = RuntimeError("the consideration failed in the session")
-        self._hear("failed", number, lambda: self._listener.failed(case, why))
-
-    def _hear(self, what: str, number: int, run: Callable[[], None]) -> None:
-        self._border.call(Origin.HEARD, Asked(what, (number,)), run)
+        self._listener.failed(case, RuntimeError(why))

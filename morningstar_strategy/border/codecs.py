@@ -38,6 +38,7 @@ __all__ = [
     "LIST_ID",
     "MEMORY",
     "MONEY",
+    "MONIES",
     "ORDER",
     "ORDERS",
     "ORDER_ID",
@@ -177,7 +178,9 @@ def _several[T](codec: Codec[T]) -> Codec[list[T]]:
 PLAIN: Final[Codec[Any]] = Codec(lambda value: value, lambda told: told)
 IS_THERE: Final[Codec[Any]] = Codec(lambda value: value is not None, lambda told: told or None)
 DECIMAL: Final[Codec[Decimal]] = Codec(str, Decimal)
-MONEY: Final[Codec[Money | None]] = _optional(Codec(str, Money.from_str))
+_MONEY: Final[Codec[Money]] = Codec(str, Money.from_str)
+MONEY: Final[Codec[Money | None]] = _optional(_MONEY)
+MONIES: Final[Codec[list[Money]]] = _several(_MONEY)
 ORDER_ID: Final = Codec[ClientOrderId](lambda value: value.value, ClientOrderId)
 LIST_ID: Final = Codec[OrderListId](lambda value: value.value, OrderListId)
 ACCOUNT_ID: Final[Codec[AccountId | None]] = _optional(Codec(lambda value: value.value, AccountId))

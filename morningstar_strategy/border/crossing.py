@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial, wraps
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from nautilus_trader.common import Clock
 
-__all__ = ["Asked", "Border", "Codec", "Origin", "Plain", "crossing"]
+__all__ = ["Asked", "Border", "Codec", "Origin", "Plain", "crossing", "heard_by"]
 
 # `Any` in this module: arguments of calls and JSON values are of every type
+
+_ORIGIN: Final = "crossing_origin"  # attribute of a method that is marked
 
 type Plain = Any  # what JSON can say; a tuple counts as a list
 
@@ -106,6 +108,16 @@ def crossing[S: _Bordered, R](
             run = partial(method, self, *args, **named)
             return border.call(origin, Asked(name, args, named), run)
 
+        setattr(wrapped, _ORIGIN, origin)
         return wrapped
 
     return marked
+
+
+def heard_by(target: object, what: str) -> Callable[..., Any] | None:
+    """Find the method by which a target hears a call, None where it has no such method.
+
+    Only what is marked so is found: a record must not be able to name anything else.
+    """
+    marked = getattr(type(target), what, None)
+    return getattr(target, what) if getattr(marked, _ORIGIN, None) is Origin.HEARD else None

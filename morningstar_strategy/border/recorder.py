@@ -163,12 +163,15 @@ class Recorder:
             return
         content = ("\n".join(self._lines) + "\n").encode()
         self.fault = self._append(content)
-        if self.fault:
-            os.ftruncate(self._file, self._size)  # no line is there twice, none in part
-            os.lseek(self._file, self._size, os.SEEK_SET)
-        else:
+        if not self.fault:
             self._size += len(content)
             self._lines.clear()
+            return
+        try:
+            os.ftruncate(self._file, self._size)  # no line is there twice, none in part
+            os.lseek(self._file, self._size, os.SEEK_SET)
+        except OSError as e:
+            self._break(f"what was written in part stays: {e.strerror}")
 
     def _append(self, content: bytes) -> str:
         """Write; say why not all of it could be, "" where it was."""

@@ -1,18 +1,17 @@
 """Hands back what crossed the border in a session, in its order and at its time."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from nautilus_trader.common import Clock
 
 from morningstar_strategy.border.arguments import read, written
-from morningstar_strategy.border.crossing import Asked, Codec, Origin, Plain
-from morningstar_strategy.border.recorder import ACT, BAR, CALL, END, RAISED, SEEN
+from morningstar_strategy.border.crossing import Asked, Codec, Origin, Plain, heard_by
+from morningstar_strategy.border.recorder import ACT, BAR, CALL, RAISED, SEEN
 
-__all__ = ["DivergedError", "Replayer", "crossings"]
+__all__ = ["DivergedError", "Replayer"]
 
 # `Any` in this module: lines are JSON of several shapes, and calls give values of every type
 
@@ -51,7 +50,7 @@ class Replayer:
     def __init__(self, lines: Iterable[list[Plain]]) -> None:
         self.is_over = False
         self.divergence: DivergedError | None = None
-        self.raised: list[Exception] = []  # by calls that were heard
+        self.raised: list[Exception] = []  # by calls
         self._lines = (line for line in lines if line[0] != BAR)
         self._next: list[Plain] | None = next(self._lines, None)
         self._known: dict[str, Plain] = {}
@@ -86,10 +85,11 @@ class Replayer:
         """Let a call in when it is its turn; one that is awaited may be let in later."""
         try:
             return self._call(origin, asked, run)
-        except DivergedError:
+        except Exception as e:
             if self._depth:
                 raise
-            return None  # `parted` tells; who called goes on without an answer
+            self._mind(e)
+            return None  # who called goes on without an answer
 
     def _call(self, origin: Origin, asked: Asked, run: Callable[[], Any]) -> Any:
         if self.is_over:
@@ -133,8 +133,15 @@ class Replayer:
             self._set_alert()
 
     def _wake(self) -> None:
-        with suppress(DivergedError):  # `parted` tells
+        try:
             self._go_on()
+        except Exception as e:
+            self._mind(e)
+
+    def _mind(self, e: Exception) -> None:
+        """Keep what a call raised: the session's went to a log; `parted` tells of a divergence."""
+        if not isinstance(e, DivergedError):
+            self.raised.append(e)
 
     def _upcoming(self) -> _Call | None:
         """Give the next line where it is a call at this depth."""
@@ -147,14 +154,27 @@ class Replayer:
 
     def _hear(self, call: _Call) -> None:
         """Call as the session was called; what it raises was for that caller to mind."""
-        asked = read(call.what, call.args, call.named)
-        target = next(each for each in self._targets if hasattr(each, asked.what))
+        line = self._next
+        method, asked = self._heard(call)
         try:
-            getattr(target, asked.what)(*asked.args, **asked.named)
+            method(*asked.args, **asked.named)
         except DivergedError:
             raise
         except Exception as e:
             self.raised.append(e)
+        if self._next is line:  # what was called never let the call in
+            self._part(f"{call.what} cannot be called as the session was: {line}")
+
+    def _heard(self, call: _Call) -> tuple[Callable[..., Any], Asked]:
+        """Find who hears a call; a record can name what is heard and nothing else."""
+        found = (heard_by(each, call.what) for each in self._targets)
+        method = next((each for each in found if each is not None), None)
+        if method is None:
+            self._part(f"nobody hears {call.what!r:.80}")
+        try:
+            return method, read(call.what, call.args, call.named)
+        except Exception as e:  # the engine's readers raise whatever they meet
+            self._part(f"what {call.what} was told cannot be read: {e}")
 
     def _enter(self, call: _Call, run: Callable[[], Any]) -> Any:
         before_ns, self._now_ns = self._now_ns, call.ts
@@ -204,9 +224,18 @@ class Replayer:
             self._part(f"the replay asked for {question}, the session went on with {self._next}")
         answer = self._known[question]
         if isinstance(answer, dict) and RAISED in answer:
-            name, words = answer[RAISED]
-            raise next((each for each in raises if each.__name__ == name), raises[0])(words)
-        return codec.decode(answer)
+            raise self._raised(question, answer[RAISED], raises)
+        try:
+            return codec.decode(answer)
+        except Exception as e:  # the engine's readers raise whatever they meet
+            self._part(f"the session's answer to {question} cannot be read: {e!r:.200}")
+
+    def _raised(self, question: str, told: Plain, raises: tuple[type[Exception], ...]) -> Exception:
+        """Give the exception that was the session's answer."""
+        if not (raises and isinstance(told, list) and len(told) == len(("type", "words"))):
+            self._part(f"the session's answer to {question} cannot be read: {told!r:.200}")
+        name, words = told
+        return next((each for each in raises if each.__name__ == name), raises[0])(words)
 
     def act(self, what: Plain, do: Callable[[], None]) -> None:
         """Hold what goes out against the session; nothing goes out, but what came of it comes."""
@@ -234,50 +263,6 @@ class Replayer:
         self.is_over = True
         self.divergence = DivergedError(f"{why} (look {self._looks}, {self._now_ns} ns)")
         raise self.divergence
-
-
-def crossings(texts: Iterable[str]) -> Iterator[list[Plain]]:
-    """Read lines; a call that a kill cut off at the end is left out.
-
-    Raises ValueError naming a faulty line.
-    """
-    waiting: list[list[Plain]] = []  # of a call that has not ended
-    for line in _lines(texts):
-        if line[0] == END:
-            yield from waiting
-            waiting.clear()
-        elif waiting or line[0] != BAR:
-            waiting.append(line)
-        else:
-            yield line
-
-
-def _lines(texts: Iterable[str]) -> Iterator[list[Plain]]:
-    """Read lines; the last one may be torn."""
-    fault = ""
-    for number, text in enumerate(texts, start=1):
-        if fault:
-            raise ValueError(fault)
-        line = _line(text)
-        if line is None:
-            fault = f"line {number} is no crossing: {text!r:.80}"
-        else:
-            yield line
-    if fault and text.endswith("\n"):
-        raise ValueError(fault)
-
-
-def _line(text: str) -> list[Plain] | None:
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    if not (isinstance(line, list) and line and isinstance(line[0], str)):
-        return None
-    return line if len(line) == _LENGTHS.get(line[0]) else None
-
-
-_LENGTHS: Final = {CALL: 7, SEEN: 4, ACT: 3, BAR: 4, END: 1}
 
 
 def _plain(asked: Asked) -> tuple[Plain, Plain]:

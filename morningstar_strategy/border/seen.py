@@ -173,12 +173,11 @@ class SeenPortfolio:
         """Give the unrealized results by currency; raises RuntimeError for want of a price."""
         told = self._border.see(
             "unrealized",
-            lambda: [str(each) for each in self._portfolio.unrealized_pnls(venue).values()],
-            codecs.PLAIN,
+            lambda: [*self._portfolio.unrealized_pnls(venue).values()],
+            codecs.MONIES,
             _UNKNOWN,
         )
-        money = [Money.from_str(each) for each in told]
-        return {each.currency: each for each in money}
+        return {each.currency: each for each in told}
 
     def unrealized_pnl(self, instrument_id: InstrumentId) -> Money | None:
         """Give the unrealized result of a position."""

@@ -29,7 +29,7 @@ def export(
     """
     kept = verified(url, name)
     partial = folder.with_name(f".{folder.name}.partial")
-    if (folder / _JOURNAL).exists() or (folder / _MANIFEST).exists():
+    if (folder / _MANIFEST).exists():  # without one an earlier export was cut off
         raise DatabaseError(f"run folder {folder} exists already")
     try:
         shutil.rmtree(partial, ignore_errors=True)

@@ -44,6 +44,44 @@ def run(session: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(session, tmp_path / session.name))
 
 
+@pytest.fixture(scope="module")
+def supervised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run a session on paper until its supervisor has answered, and stop it in order."""
+    folder, catalog = tmp_path_factory.mktemp("supervised"), sample_folder()
+    told = (*EAGER, "node.settle_secs=1", "mode=paper", "supervisor.source=scripted")
+    told = (*told, "supervisor.cycle_secs=1", "supervisor.scripted_latency_ms=300")
+    with (
+        played("kucoin", catalog, seed=5) as venue,
+        LiveNode(venue, "kucoin", folder, catalog=catalog, settings=told) as node,
+    ):
+        node.start()
+        node.until(lambda s: any(p["state"] == "ACTIVE" for p in node.plans(s).values()), "a trade")
+        assert node.stop() == 0, node.log.read_text()
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+def test_what_is_heard_after_the_last_bar_is_heard_before_the_end(
+    supervised: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(supervised, tmp_path / supervised.name))
+    told = lines(run)
+    answered = max(n for n, line in enumerate(told) if '"heard","answered"' in line)
+    (run / "crossings-001.jsonl").write_text("".join(told[: told.index('["end"]\n', answered) + 1]))
+    code, said, complaints = replayed(run)
+    assert (code, complaints, said["parted"]) == (0, "", "")
+    ours, theirs = (
+        [json.loads(line) for line in (each / "journal.jsonl").read_text().splitlines()]
+        for each in (run, Path(said["replay"]))
+    )
+    when = json.loads(told[answered])[2]
+    reviews = [
+        [each for each in found if each["kind"] == "review" and each["ts_event"] <= when]
+        for found in (ours, theirs)
+    ]
+    assert reviews[0] == reviews[1] != []
+
+
 def replayed(run: Path, *words: str) -> tuple[int, dict[str, Any], str]:
     """Give exit code, what is printed as JSON, and complaints."""
     done = subprocess.run(
@@ -130,6 +168,80 @@ def lines(run: Path) -> list[str]:
     return (run / "crossings-001.jsonl").read_text().splitlines(keepends=True)
 
 
+def with_lines(run: Path, change: Callable[[list[Any]], None]) -> None:
+    """Change the lines of a record in place."""
+    told = [json.loads(line) for line in lines(run)]
+    for each in told:
+        change(each)
+    content = "".join(f"{json.dumps(each)}\n" for each in told)
+    (run / "crossings-001.jsonl").write_text(content)
+
+
+def of_another_market(run: Path) -> None:
+    """Tell of bars of another time, as the record of another session does."""
+
+    def later(line: list[Any]) -> None:
+        if line[0] == "bar":
+            line[3] += 1
+
+    with_lines(run, later)
+
+
+def with_a_long_end(run: Path) -> None:
+    """Lose the last bars, and go on for longer than a kill can have kept them back."""
+    bars = [json.loads(line) for line in lines(run) if line.startswith('["bar"')]
+    with (run / "crossings-001.jsonl").open("a") as file:
+        for secs in (60, 80):
+            more = secs * 1_000_000_000
+            file.write(json.dumps(["bar", bars[-1][1] + more, bars[-1][2], bars[-1][3] + more]))
+            file.write("\n")
+
+
+def test_a_record_that_names_what_nobody_may_call_parts_there(run: Path) -> None:
+    told = lines(run)
+    time = json.loads(told[0])[2]
+    place = told.index('["end"]\n') + 1
+    told[place:place] = [f'["call",1,{time},"heard","stop",[],{{}}]\n', '["end"]\n']
+    (run / "crossings-001.jsonl").write_text("".join(told))
+    code, said, complaints = replayed(run)
+    assert (code, complaints) == (1, "")
+    assert said["parted"].startswith("nobody hears 'stop'")
+
+
+def test_answers_of_another_shape_part_there_and_end_in_no_traceback(run: Path) -> None:
+    def spoil(line: list[Any]) -> None:
+        if line[0] == "seen" and line[2] == "unrealized":
+            line[3] = {"type": "OrderFilled"}
+
+    with_lines(run, spoil)
+    code, said, complaints = replayed(run)
+    assert (code, complaints) == (1, "")
+    assert "the session's answer to unrealized cannot be read" in said["parted"]
+
+
+def with_terms(run: Path, told: object) -> None:
+    def spoil(line: list[Any]) -> None:
+        if line[0] == "seen" and line[2] == "terms":
+            line[3] = told
+
+    with_lines(run, spoil)
+
+
+def with_unreadable_history(run: Path) -> None:
+    folder = run / "history/data/bars/BTCUSDT-PERP.KUCOIN-1-SECOND-LAST-EXTERNAL"
+    for path in (run / "history").rglob("*.parquet"):
+        folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in [*folder.iterdir()] or [folder / "bars.parquet"]:
+        path.write_text("no parquet")
+
+
+def with_a_supervisor(run: Path) -> None:
+    path = run / "settings.yaml"
+    path.write_text(path.read_text().replace("source: 'off'", "source: scripted"))
+    assert "source: scripted" in path.read_text()
+
+
 def test_an_answer_that_was_edited_is_found(run: Path) -> None:
     told = lines(run)
     place, line = next((n, line) for n, line in enumerate(told) if '"balance USDT"' in line)
@@ -147,7 +259,7 @@ def test_an_answer_that_was_edited_is_found(run: Path) -> None:
         (lambda run: (run / "settings.yaml").unlink(), "has no settings.yaml"),
         (lambda run: (run / "crossings-001.jsonl").unlink(), "has no crossings-001.jsonl"),
         (lambda run: (run / "journal.jsonl").unlink(), "database export writes it"),
-        (lambda run: shutil.rmtree(run / "data"), "is not in catalog"),
+        (lambda run: shutil.rmtree(run / "data"), "is not in data"),
         (
             lambda run: (run / "crossings-001.jsonl").write_text("what\n" + "".join(lines(run))),
             "crossings-001.jsonl: line 1 is no crossing: 'what",
@@ -157,6 +269,21 @@ def test_an_answer_that_was_edited_is_found(run: Path) -> None:
             "crossings-001.jsonl tells of no call",
         ),
         (lambda run: (run / "manifest.json").write_text("{"), "manifest.json is not a manifest"),
+        (of_another_market, "is not in data"),
+        (with_a_long_end, "is not in data"),
+        (
+            lambda run: shutil.copy(run / "crossings-001.jsonl", run / "crossings-002.jsonl"),
+            "strategy 002 trades on ['KUCOIN'], beside ['KUCOIN']",
+        ),
+        (lambda run: with_terms(run, 5), "the terms of its instruments cannot be read: 5"),
+        (lambda run: with_terms(run, {"raised": []}), "the terms of its instruments cannot be"),
+        (lambda run: with_terms(run, []), "the terms of its instruments name none"),
+        (with_unreadable_history, "cannot be replayed"),
+        (with_a_supervisor, "the tape of"),
+        (
+            lambda run: (with_a_supervisor(run), (run / "tape.jsonl").mkdir()),
+            "the tape of",
+        ),
     ],
 )
 def test_what_cannot_be_replayed_is_said_in_one_sentence(

@@ -1,5 +1,6 @@
 """What crosses a border once crosses it again: same answers, same acts, same times."""
 
+import os
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from morningstar_strategy.border import Border, Origin, Recorder, Replayer, crossing, crossings
-from morningstar_strategy.border.codecs import PLAIN
+from morningstar_strategy.border import (
+    Asked,
+    Border,
+    Codec,
+    Origin,
+    Recorder,
+    Replayer,
+    crossing,
+    crossings,
+)
+from morningstar_strategy.border.codecs import BAR, DECIMAL, ORDERS, PLAIN
+from morningstar_strategy.border.recorder import CALL, RAISED, SEEN
 
 # `Any` in this module: the engine's clock, and lines of JSON
 
@@ -206,10 +217,106 @@ def test_an_act_that_is_another_is_told_with_both(tmp_path: Path) -> None:
     assert "did ['buy']" in border.parted
 
 
+@pytest.mark.parametrize("what", ["nope", "__init__", "_follow", "ask", "decide", "seen"])
+def test_a_record_names_no_method_but_those_that_are_heard(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "crossings.jsonl"
+    record(path, [("ask", "price")], [], 0)
+    lines = [*lines_of(path), [CALL, 1, 2, "heard", what, ["buy"], {}]]
+    machine, border = replay(lines, [("ask", "price"), ("decide", "")])
+    assert f"nobody hears '{what}'" in border.parted
+    assert machine.done == []
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([], "event"),
+        (["buy", "sell"], "event"),
+        ([{"type": "Nope"}], "what event was told cannot be read"),
+        ([{"type": "OrderFilled", "quantity": 10**400}], "what event was told cannot be read"),
+    ],
+)
+def test_a_call_that_cannot_be_made_ends_the_replay(
+    tmp_path: Path, args: list[object], words: str
+) -> None:
+    path = tmp_path / "crossings.jsonl"
+    record(path, [("ask", "price")], [], 0)
+    lines = [*lines_of(path), [CALL, 1, 2, "heard", "event", args, {}], [SEEN, 9, "held", 1]]
+    _, border = replay(lines, [("ask", "price"), ("decide", "")])
+    assert words in border.parted
+
+
+@pytest.mark.parametrize("what", ["ask", "decide"])
+def test_what_a_call_raises_stays_within_the_replay_as_it_did_in_the_session(what: str) -> None:
+    clock = Hand()
+    origin = "made" if what == "ask" else "awaited"
+    border = Replayer([[CALL, 1, 5, origin, what, [], {}], [CALL, 1, 6, "made", "end", [], {}]])
+    border.attach(Deaf(), clock)  # type: ignore[arg-type]
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    assert border.call(Origin(origin), Asked(what), fail) is None
+    clock.go_to(5)
+    assert [type(e) for e in border.raised] == [ZeroDivisionError]
+    assert border.call(Origin.MADE, Asked("end"), lambda: 7) == 7
+    assert border.parted == ""
+
+
+class Deaf:
+    """Refuses a call before it comes to the border, as a callback does that takes other words."""
+
+    border: Border | None = None
+
+    @crossing(Origin.HEARD)
+    def event(self, plan: str) -> None:
+        raise AssertionError(plan)
+
+
+def test_a_call_that_never_crosses_is_not_made_for_ever() -> None:
+    border, clock = Replayer([[CALL, 1, 1, "heard", "event", ["buy"], {}]]), Hand(ns=2)
+    border.attach(Deaf(), clock)  # type: ignore[arg-type]
+    border.call(Origin.MADE, Asked("ask"), lambda: None)
+    assert "event cannot be called as the session was" in border.parted
+
+
+@pytest.mark.parametrize(
+    ("answer", "codec"),
+    [
+        ("much", DECIMAL),
+        (["XRP"], ORDERS),
+        ([1, 2], BAR),
+        ({RAISED: 5}, PLAIN),
+        ({RAISED: ["LookupError"]}, PLAIN),
+    ],
+)
+def test_an_answer_that_cannot_be_read_ends_the_replay(answer: object, codec: Codec[Any]) -> None:
+    border = Replayer([[CALL, 1, 1, "made", "ask", [], {}], [SEEN, 1, "price", answer]])
+
+    def ask() -> None:
+        border.see("price", lambda: None, codec, (LookupError,))
+
+    assert border.call(Origin.MADE, Asked("ask"), ask) is None
+    assert "the session's answer to price cannot be read" in border.parted
+
+
 @pytest.mark.parametrize(
     ("texts", "words"),
     [
         (['["call"]\n'], "line 1 is no crossing"),
+        (['["call",1,"now","heard","event",[],{}]\n'], "line 1 is no crossing"),
+        (['["call",1,-1,"heard","event",[],{}]\n'], "line 1 is no crossing"),
+        ([f'["call",1,{2**63},"heard","event",[],{{}}]\n'], "line 1 is no crossing"),
+        (['["call",1,1,"guessed","event",[],{}]\n'], "line 1 is no crossing"),
+        (['["call",1,1,["heard"],"event",[],{}]\n'], "line 1 is no crossing"),
+        (['["call",1,1,"heard",["event"],[],{}]\n'], "line 1 is no crossing"),
+        (['["call",1,1,"heard","event",{},[]]\n'], "line 1 is no crossing"),
+        (['["seen",true,"price",1]\n'], "line 1 is no crossing"),
+        (['["seen",1,["price"],1]\n'], "line 1 is no crossing"),
+        (['["act",1.5,[]]\n'], "line 1 is no crossing"),
+        (['["bar",1,2,3]\n'], "line 1 is no crossing"),
+        (['["end",1]\n'], "line 1 is no crossing"),
+        (["[" * 100_000 + "\n"], "line 1 is no crossing"),
         (["{}\n"], "line 1 is no crossing"),
         (["[]\n"], "line 1 is no crossing"),
         (['["bar",1,"X",2]\n', "what\n", '["bar",1,"X",2]\n'], "line 2 is no crossing"),
@@ -265,3 +372,21 @@ def test_a_full_disk_is_told_and_tears_no_line(tmp_path: Path, room: int) -> Non
     assert replayer.parted == ""
     assert second.seen[: len(machine.seen)] != []
     assert second.done == machine.done
+
+
+def test_a_disk_that_breaks_ends_the_record_and_costs_no_call(tmp_path: Path) -> None:
+    path = tmp_path / "crossings.jsonl"
+    with Recorder(path, clock_ns=lambda: 0) as border:
+        machine = Machine(border, World(0).look)
+        border.attach(machine, Hand())  # type: ignore[arg-type]
+        machine.ask("time")
+        file = border._file
+        reading, writing = os.pipe()  # takes no lines when nobody reads, and cannot be cut
+        os.close(reading)
+        os.dup2(writing, file)
+        os.close(writing)
+        machine.ask("buy time")
+        assert machine.done == ["buy"]
+        assert "crossings.jsonl ends here: what was written in part stays" in border.fault
+        machine.ask("sell time")
+        assert machine.done == ["buy", "sell"]
