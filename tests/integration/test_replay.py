@@ -27,7 +27,7 @@ EARLY = 2  # a bar of which something was surely made
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run a session until it holds something, and stop it in order."""
     folder, catalog = tmp_path_factory.mktemp("session"), sample_folder()
-    told = (*EAGER, "node.settle_secs=1", "node.at_stop=flatten")
+    told: tuple[str, ...] = (*EAGER, "node.settle_secs=1", "node.at_stop=flatten")
     with (
         played("kucoin", catalog, seed=5) as venue,
         LiveNode(venue, "kucoin", folder, catalog=catalog, settings=told) as node,
@@ -253,6 +253,11 @@ def test_an_answer_that_was_edited_is_found(run: Path) -> None:
     assert said["parted"] or said["different"]
 
 
+def with_a_folder_for_a_tape(run: Path) -> None:
+    with_a_supervisor(run)
+    (run / "tape.jsonl").mkdir()
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -281,7 +286,7 @@ def test_an_answer_that_was_edited_is_found(run: Path) -> None:
         (with_unreadable_history, "cannot be replayed"),
         (with_a_supervisor, "the tape of"),
         (
-            lambda run: (with_a_supervisor(run), (run / "tape.jsonl").mkdir()),
+            with_a_folder_for_a_tape,
             "the tape of",
         ),
     ],
