@@ -27,7 +27,7 @@ EARLY = 2  # a bar of which something was surely made
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run a session until it holds something, and stop it in order."""
     folder, catalog = tmp_path_factory.mktemp("session"), sample_folder()
-    told: tuple[str, ...] = (*EAGER, "node.settle_secs=1", "node.at_stop=flatten")
+    told = (*EAGER, "node.settle_secs=1", "node.at_stop=flatten")
     with (
         played("kucoin", catalog, seed=5) as venue,
         LiveNode(venue, "kucoin", folder, catalog=catalog, settings=told) as node,
@@ -48,8 +48,10 @@ def run(session: Path, tmp_path: Path) -> Path:
 def supervised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run a session on paper until its supervisor has answered, and stop it in order."""
     folder, catalog = tmp_path_factory.mktemp("supervised"), sample_folder()
-    told = (*EAGER, "node.settle_secs=1", "mode=paper", "supervisor.source=scripted")
-    told = (*told, "supervisor.cycle_secs=1", "supervisor.scripted_latency_ms=300")
+    told = (
+        *(*EAGER, "node.settle_secs=1", "mode=paper", "supervisor.source=scripted"),
+        *("supervisor.cycle_secs=1", "supervisor.scripted_latency_ms=300"),
+    )
     with (
         played("kucoin", catalog, seed=5) as venue,
         LiveNode(venue, "kucoin", folder, catalog=catalog, settings=told) as node,
