@@ -82,6 +82,34 @@ def test_what_is_heard_after_the_last_bar_is_heard_before_the_end(
     assert reviews[0] == reviews[1] != []
 
 
+@pytest.mark.parametrize("kind", ["session", "supervised"])
+def test_a_market_that_a_kill_kept_from_the_catalog_is_brought_there_whole(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    of: Path = request.getfixturevalue(kind)  # with an account at a venue, and on paper
+    run = Path(shutil.copytree(of, tmp_path / of.name))
+    whole = {path.relative_to(run) for path in (run / "data/data/bars").iterdir()}
+    shutil.rmtree(run / "data/data")
+    code, said, complaints = replayed(run)
+    assert (code, complaints, said["parted"]) == (0, "", "")
+    assert {path.relative_to(run) for path in (run / "data/data/bars").iterdir()} == whole
+    assert not [*(run / "data").glob(".*")]
+
+
+def test_a_market_that_cannot_be_read_leaves_no_half_of_a_catalog(
+    session: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(session, tmp_path / session.name))
+    shutil.rmtree(run / "data/data")
+    (path,) = (run / "data/live").rglob("funding_rates_*.feather")
+    path.write_bytes(b"no feather")
+    code, said, complaints = replayed(run)
+    assert (code, said) == (2, {})
+    assert "cannot be read" in complaints
+    assert not (run / "data/data").exists()
+    assert not [*(run / "data").glob(".*")]
+
+
 def replayed(run: Path, *words: str) -> tuple[int, dict[str, Any], str]:
     """Give exit code, what is printed as JSON, and complaints."""
     done = subprocess.run(
