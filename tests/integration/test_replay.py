@@ -48,8 +48,9 @@ def run(session: Path, tmp_path: Path) -> Path:
 def supervised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run a session on paper until its supervisor has answered, and stop it in order."""
     folder, catalog = tmp_path_factory.mktemp("supervised"), sample_folder()
-    told = (*EAGER, "node.settle_secs=1", "mode=paper", "supervisor.source=scripted")
-    told = (*told, "supervisor.cycle_secs=1", "supervisor.scripted_latency_ms=300")
+    asked = ("source=scripted", "cycle_secs=1", "scripted_latency_ms=300")
+    supervisor = (f"supervisor.{each}" for each in asked)
+    told = (*EAGER, "node.settle_secs=1", "mode=paper", *supervisor)
     with (
         played("kucoin", catalog, seed=5) as venue,
         LiveNode(venue, "kucoin", folder, catalog=catalog, settings=told) as node,
@@ -270,6 +271,11 @@ def with_a_supervisor(run: Path) -> None:
     assert "source: scripted" in path.read_text()
 
 
+def with_a_folder_for_a_tape(run: Path) -> None:
+    with_a_supervisor(run)
+    (run / "tape.jsonl").mkdir()
+
+
 def test_an_answer_that_was_edited_is_found(run: Path) -> None:
     told = lines(run)
     place, line = next((n, line) for n, line in enumerate(told) if '"balance USDT"' in line)
@@ -308,10 +314,7 @@ def test_an_answer_that_was_edited_is_found(run: Path) -> None:
         (lambda run: with_terms(run, []), "the terms of its instruments name none"),
         (with_unreadable_history, "cannot be replayed"),
         (with_a_supervisor, "the tape of"),
-        (
-            lambda run: (with_a_supervisor(run), (run / "tape.jsonl").mkdir()),
-            "the tape of",
-        ),
+        (with_a_folder_for_a_tape, "the tape of"),
     ],
 )
 def test_what_cannot_be_replayed_is_said_in_one_sentence(
