@@ -222,8 +222,8 @@ def _as_they_came(
 
 def _last_ns(lines: Sequence[list[Any]]) -> int:
     """Give the newest moment of which lines tell."""
-    told = (line[_TIME] if line[0] == CALL else line[1] for line in lines if line[0] in _TIMED)
-    return int(max(told))
+    timed = (line for line in lines if line[0] in _TIMED)
+    return max(int(line[_TIME] if line[0] == CALL else line[1]) for line in timed)
 
 
 def _by_close(bars: Mapping[str, Sequence[Bar]]) -> Mapping[tuple[str, int], deque[Bar]]:

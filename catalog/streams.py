@@ -1,6 +1,7 @@
 """What the engine streamed of a session, turned into a catalog where a kill kept it from that."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from nautilus_trader.common import Environment
@@ -10,6 +11,10 @@ from nautilus_trader.persistence import ParquetDataCatalog
 from catalog.errors import CatalogError
 
 __all__ = ["STREAMED", "promote"]
+
+_DATA: Final = "data"
+_LIVE: Final = "live"
+_STREAMS: Final = (_LIVE, "sandbox")  # the engine's names for what it streams; paper is the latter
 
 STREAMED: Final = (
     NautilusDataType.Instrument,
@@ -23,15 +28,25 @@ STREAMED: Final = (
 def promote(root: Path) -> bool:
     """Bring what a killed session streamed into its catalog; say whether there was anything to do.
 
-    A session that ended in order did so itself. Raises CatalogError where it cannot be read.
+    A session that ended in order did so itself. The catalog is there whole or not at all, also
+    where two do this at once. Raises CatalogError where it cannot be read or written.
     """
-    if (root / "data").exists() or not (root / "live").is_dir():
+    held, streamed = root / _DATA, [root / each for each in _STREAMS if (root / each).is_dir()]
+    if held.exists() or not streamed:
         return False
-    catalog = ParquetDataCatalog(f"{root}")
     try:
-        for run in catalog.list_live_runs():
-            for kind in STREAMED:
-                catalog.convert_stream_to_data(run, kind, environment=Environment.LIVE)
+        with TemporaryDirectory(prefix=".promoting-", dir=root) as made:
+            (Path(made) / _LIVE).symlink_to(streamed[0].resolve())
+            _convert(Path(made))
+            if (Path(made) / _DATA).exists() and not held.exists():
+                (Path(made) / _DATA).rename(held)
     except (OSError, ValueError, RuntimeError) as e:
         raise CatalogError(f"what was streamed to {root} cannot be read: {e}") from e
     return True
+
+
+def _convert(root: Path) -> None:
+    catalog = ParquetDataCatalog(f"{root}")
+    for run in catalog.list_live_runs():
+        for kind in STREAMED:
+            catalog.convert_stream_to_data(run, kind, environment=Environment.LIVE)

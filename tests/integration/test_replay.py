@@ -48,10 +48,9 @@ def run(session: Path, tmp_path: Path) -> Path:
 def supervised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run a session on paper until its supervisor has answered, and stop it in order."""
     folder, catalog = tmp_path_factory.mktemp("supervised"), sample_folder()
-    told = (
-        *(*EAGER, "node.settle_secs=1", "mode=paper", "supervisor.source=scripted"),
-        *("supervisor.cycle_secs=1", "supervisor.scripted_latency_ms=300"),
-    )
+    asked = ("source=scripted", "cycle_secs=1", "scripted_latency_ms=300")
+    supervisor = (f"supervisor.{each}" for each in asked)
+    told = (*EAGER, "node.settle_secs=1", "mode=paper", *supervisor)
     with (
         played("kucoin", catalog, seed=5) as venue,
         LiveNode(venue, "kucoin", folder, catalog=catalog, settings=told) as node,
@@ -82,6 +81,34 @@ def test_what_is_heard_after_the_last_bar_is_heard_before_the_end(
         for found in (ours, theirs)
     ]
     assert reviews[0] == reviews[1] != []
+
+
+@pytest.mark.parametrize("kind", ["session", "supervised"])
+def test_a_market_that_a_kill_kept_from_the_catalog_is_brought_there_whole(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    of: Path = request.getfixturevalue(kind)  # with an account at a venue, and on paper
+    run = Path(shutil.copytree(of, tmp_path / of.name))
+    whole = {path.relative_to(run) for path in (run / "data/data/bars").iterdir()}
+    shutil.rmtree(run / "data/data")
+    code, said, complaints = replayed(run)
+    assert (code, complaints, said["parted"]) == (0, "", "")
+    assert {path.relative_to(run) for path in (run / "data/data/bars").iterdir()} == whole
+    assert not [*(run / "data").glob(".*")]
+
+
+def test_a_market_that_cannot_be_read_leaves_no_half_of_a_catalog(
+    session: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(session, tmp_path / session.name))
+    shutil.rmtree(run / "data/data")
+    (path,) = (run / "data/live").rglob("funding_rates_*.feather")
+    path.write_bytes(b"no feather")
+    code, said, complaints = replayed(run)
+    assert (code, said) == (2, {})
+    assert "cannot be read" in complaints
+    assert not (run / "data/data").exists()
+    assert not [*(run / "data").glob(".*")]
 
 
 def replayed(run: Path, *words: str) -> tuple[int, dict[str, Any], str]:
@@ -244,6 +271,11 @@ def with_a_supervisor(run: Path) -> None:
     assert "source: scripted" in path.read_text()
 
 
+def with_a_folder_for_a_tape(run: Path) -> None:
+    with_a_supervisor(run)
+    (run / "tape.jsonl").mkdir()
+
+
 def test_an_answer_that_was_edited_is_found(run: Path) -> None:
     told = lines(run)
     place, line = next((n, line) for n, line in enumerate(told) if '"balance USDT"' in line)
@@ -253,11 +285,6 @@ def test_an_answer_that_was_edited_is_found(run: Path) -> None:
     code, said, _ = replayed(run)
     assert code == 1
     assert said["parted"] or said["different"]
-
-
-def with_a_folder_for_a_tape(run: Path) -> None:
-    with_a_supervisor(run)
-    (run / "tape.jsonl").mkdir()
 
 
 @pytest.mark.parametrize(
@@ -287,10 +314,7 @@ def with_a_folder_for_a_tape(run: Path) -> None:
         (lambda run: with_terms(run, []), "the terms of its instruments name none"),
         (with_unreadable_history, "cannot be replayed"),
         (with_a_supervisor, "the tape of"),
-        (
-            with_a_folder_for_a_tape,
-            "the tape of",
-        ),
+        (with_a_folder_for_a_tape, "the tape of"),
     ],
 )
 def test_what_cannot_be_replayed_is_said_in_one_sentence(
